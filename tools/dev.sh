@@ -1,0 +1,200 @@
+#!/bin/sh
+# One command for every chore of a developer: tools/dev.sh help. Works from any directory.
+# Build trees: build/debug (tests), build/release (demo, bench), build/clang, build/asan, build/tsan.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+
+say() { printf 'dev.sh: %s\n' "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+
+usage() {
+    cat <<'EOF'
+tools/dev.sh install    what Debian lacks for building and testing (needs root or sudo)
+tools/dev.sh build      debug build with tests, in build/debug
+tools/dev.sh demo       release build of the tools, and a tour of them
+tools/dev.sh test       install, build and run all tests, sanitizer builds included
+tools/dev.sh clang      build with clang++ (warnings are errors) and run its tests
+tools/dev.sh asan       address and undefined-behaviour sanitizers, all tests that allow them
+tools/dev.sh tsan       thread sanitizer, the tests made for it
+tools/dev.sh bench      release build and the benchmarks
+tools/dev.sh format     clang-format over all sources
+tools/dev.sh tidy       clang-tidy over all compiled sources
+JOBS=n bounds the compiler's jobs (default: one a core).
+EOF
+}
+
+# --- install ---------------------------------------------------------------------------------
+
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# 1.74 and 1.81 of Debian cannot stand side by side, so any Boost that is new enough is left alone.
+boost_is_there() {
+    printf '#include <boost/version.hpp>\n#if BOOST_VERSION < 107400\n#error old\n#endif\n' |
+        "${CXX:-c++}" -E -x c++ - >/dev/null 2>&1
+}
+
+install_missing() {
+    missing=''
+    command -v g++ >/dev/null || missing="$missing g++"
+    command -v meson >/dev/null || missing="$missing meson"
+    command -v ninja >/dev/null || missing="$missing ninja-build"
+    command -v pkg-config >/dev/null || missing="$missing pkg-config"
+    command -v clang++ >/dev/null || missing="$missing clang"
+    boost_is_there || missing="$missing libboost-dev"
+    if command -v dpkg-query >/dev/null; then
+        for package in libxxhash-dev doctest-dev libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev \
+            libclang-rt-14-dev; do
+            installed "$package" || missing="$missing $package"
+        done
+    fi
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || die "missing, and there is no apt-get to bring it:$missing"
+    as_root=''
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || die "missing, and neither root nor sudo is at hand to install it:$missing"
+        as_root='sudo'
+    fi
+    say "installing:$missing"
+    log=$(mktemp)
+    # shellcheck disable=SC2086 # both are lists of words
+    if ! { $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        die "apt-get failed; install by hand:$missing"
+    fi
+    rm -f "$log"
+}
+
+# --- build -----------------------------------------------------------------------------------
+
+# configure DIR OPTION...: sets a build tree up once, and again only when its options changed.
+configure() {
+    dir=build/$1
+    shift
+    wanted="$* CXX=${CXX:-}"
+    if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.options" 2>/dev/null)" != "$wanted" ]; then
+        rm -rf "$dir"
+        mkdir -p build
+        meson setup "$dir" "$@" >"$dir.setup.log" 2>&1 || {
+            cat "$dir.setup.log" >&2
+            die "meson setup failed for $dir (tools/dev.sh install brings what is missing)"
+        }
+        printf '%s\n' "$wanted" >"$dir/.options"
+    fi
+}
+
+compile() { ninja -C "build/$1" ${JOBS:+-j "$JOBS"} --quiet; }
+
+configure_debug() {
+    configure debug -Dbuildtype=debug -Doptimization=1 -Dheader_check=true -Dwerror=true
+}
+configure_release() { configure release -Dbuildtype=release -Dtests=false; }
+configure_clang() (
+    export CXX=clang++
+    configure clang -Dbuildtype=debug -Doptimization=1 -Dwerror=true
+)
+configure_asan() (
+    export CXX=clang++
+    configure asan -Dbuildtype=debug -Doptimization=1 -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
+        -Dtools=false -Dbench=false
+)
+configure_tsan() (
+    export CXX=clang++
+    configure tsan -Dbuildtype=debug -Doptimization=1 -Dwerror=true -Db_sanitize=thread -Db_lundef=false \
+        -Dtools=false -Dbench=false
+)
+
+# --- test ------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+
+# stage TREE: builds it and runs its tests, adds to passed and failed; a build that fails counts as one failure.
+stage() {
+    tree=$1
+    say "$tree: building"
+    if ! { "configure_$tree" && compile "$tree"; } >&2; then
+        say "$tree: the build failed"
+        failed=$((failed + 1))
+        return 0
+    fi
+    say "$tree: testing"
+    rm -f "build/$tree/meson-logs/testlog.json"
+    meson test -C "build/$tree" --no-rebuild --print-errorlogs >&2 || true
+    counts=$(python3 tools/dev/count_tests.py "build/$tree/meson-logs/testlog.json") || counts='0 1'
+    passed=$((passed + ${counts% *}))
+    failed=$((failed + ${counts#* }))
+}
+
+finish() {
+    printf '%s passed, %s failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ]
+}
+
+run_stages() {
+    for tree in "$@"; do stage "$tree"; done
+    finish
+}
+
+sources() { git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' | while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
+
+command=${1:-help}
+[ $# -eq 0 ] || shift
+case $command in
+install) install_missing ;;
+build)
+    configure_debug
+    compile debug
+    ;;
+demo)
+    install_missing
+    configure_release
+    compile release
+    if [ -x tools/demo.sh ]; then
+        EVBUS_TOOLS_DIR="$root/build/release/tools" exec tools/demo.sh "$@"
+    fi
+    say "built the tools in $root/build/release/tools"
+    ;;
+test)
+    install_missing
+    # Longer runs and sweeps look at this; the sanitizers make everything several times slower.
+    stage debug
+    EVBUS_TEST_SHORT=1
+    export EVBUS_TEST_SHORT
+    stage asan
+    stage tsan
+    finish
+    ;;
+clang) run_stages clang ;;
+asan) run_stages asan ;;
+tsan) run_stages tsan ;;
+bench)
+    configure_release
+    compile release
+    if [ -x bench/run.sh ]; then
+        EVBUS_BENCH_DIR="$root/build/release/bench" exec bench/run.sh "$@"
+    fi
+    for program in build/release/bench/bench_*; do
+        [ -x "$program" ] && [ -f "$program" ] || continue
+        say "$program"
+        "$program" "$@"
+    done
+    ;;
+format) sources | xargs clang-format -i ;;
+tidy)
+    configure_clang
+    compile clang
+    git ls-files -- 'lib/*.cpp' 'tools/*.cpp' 'tests/*.cpp' 'bench/*.cpp' |
+        xargs -P "${JOBS:-2}" -n 1 clang-tidy --quiet -p build/clang
+    ;;
+help | -h | --help) usage ;;
+*)
+    usage >&2
+    die "no subcommand '$command'"
+    ;;
+esac
