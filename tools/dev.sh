@@ -4,6 +4,8 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
+trees=${EVBUS_BUILD_ROOT:-$root/build}
+case $trees in /*) ;; *) trees=$root/$trees ;; esac
 
 say() { printf 'dev.sh: %s\n' "$*" >&2; }
 die() {
@@ -23,7 +25,7 @@ tools/dev.sh tsan       thread sanitizer, the tests made for it
 tools/dev.sh bench      release build and the benchmarks
 tools/dev.sh format     clang-format over all sources
 tools/dev.sh tidy       clang-tidy over all compiled sources
-JOBS=n bounds the compiler's jobs (default: one a core).
+JOBS=n bounds the compiler's jobs (default: one a core); EVBUS_BUILD_ROOT=dir puts the build trees there.
 EOF
 }
 
@@ -74,12 +76,12 @@ install_missing() {
 
 # configure DIR OPTION...: sets a build tree up once, and again only when its options changed.
 configure() {
-    dir=build/$1
+    dir=$trees/$1
     shift
     wanted="$* CXX=${CXX:-}"
     if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.options" 2>/dev/null)" != "$wanted" ]; then
         rm -rf "$dir"
-        mkdir -p build
+        mkdir -p "$trees"
         meson setup "$dir" "$@" >"$dir.setup.log" 2>&1 || {
             cat "$dir.setup.log" >&2
             die "meson setup failed for $dir (tools/dev.sh install brings what is missing)"
@@ -88,7 +90,7 @@ configure() {
     fi
 }
 
-compile() { ninja -C "build/$1" ${JOBS:+-j "$JOBS"} --quiet; }
+compile() { ninja -C "$trees/$1" ${JOBS:+-j "$JOBS"} --quiet; }
 
 configure_debug() {
     configure debug -Dbuildtype=debug -Doptimization=1 -Dheader_check=true -Dwerror=true
@@ -124,9 +126,9 @@ stage() {
         return 0
     fi
     say "$tree: testing"
-    rm -f "build/$tree/meson-logs/testlog.json"
-    meson test -C "build/$tree" --no-rebuild --print-errorlogs >&2 || true
-    counts=$(python3 tools/dev/count_tests.py "build/$tree/meson-logs/testlog.json") || counts='0 1'
+    rm -f "$trees/$tree/meson-logs/testlog.json"
+    meson test -C "$trees/$tree" --no-rebuild --print-errorlogs >&2 || true
+    counts=$(python3 tools/dev/count_tests.py "$trees/$tree") || counts='0 1'
     passed=$((passed + ${counts% *}))
     failed=$((failed + ${counts#* }))
 }
@@ -156,9 +158,9 @@ demo)
     configure_release
     compile release
     if [ -x tools/demo.sh ]; then
-        EVBUS_TOOLS_DIR="$root/build/release/tools" exec tools/demo.sh "$@"
+        EVBUS_TOOLS_DIR="$trees/release/tools" exec tools/demo.sh "$@"
     fi
-    say "built the tools in $root/build/release/tools"
+    say "built the tools in $trees/release/tools"
     ;;
 test)
     install_missing
@@ -177,9 +179,9 @@ bench)
     configure_release
     compile release
     if [ -x bench/run.sh ]; then
-        EVBUS_BENCH_DIR="$root/build/release/bench" exec bench/run.sh "$@"
+        EVBUS_BENCH_DIR="$trees/release/bench" exec bench/run.sh "$@"
     fi
-    for program in build/release/bench/bench_*; do
+    for program in "$trees"/release/bench/bench_*; do
         [ -x "$program" ] && [ -f "$program" ] || continue
         say "$program"
         "$program" "$@"
@@ -190,7 +192,7 @@ tidy)
     configure_clang
     compile clang
     git ls-files -- 'lib/*.cpp' 'tools/*.cpp' 'tests/*.cpp' 'bench/*.cpp' |
-        xargs -P "${JOBS:-2}" -n 1 clang-tidy --quiet -p build/clang
+        xargs -P "${JOBS:-2}" -n 1 clang-tidy --quiet -p "$trees/clang"
     ;;
 help | -h | --help) usage ;;
 *)
