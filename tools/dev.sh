@@ -87,10 +87,17 @@ configure() {
             die "meson setup failed for $dir (tools/dev.sh install brings what is missing)"
         }
         printf '%s\n' "$wanted" >"$dir/.options"
+    elif [ -n "$(find include lib tools tests bench \( -name meson.build -o -path 'include*' -type d \) \
+        -newer "$dir/build.ninja" | head -n 1)" ]; then
+        # ninja knows the meson.build files of the last setup; a new one, or a new header, it cannot know.
+        meson setup --reconfigure "$dir" >"$dir.setup.log" 2>&1 || {
+            cat "$dir.setup.log" >&2
+            die "meson setup failed for $dir"
+        }
     fi
 }
 
-compile() { ninja -C "$trees/$1" ${JOBS:+-j "$JOBS"} --quiet; }
+compile() { ninja -C "$trees/$1" -k 0 ${JOBS:+-j "$JOBS"} --quiet; }
 
 configure_debug() {
     configure debug -Dbuildtype=debug -Doptimization=1 -Dheader_check=true -Dwerror=true
