@@ -1,0 +1,153 @@
+// Topic filters, as NATS has its subjects: `*` stands for one token, `>` for one or more at the
+// end. Neither matches a first token that begins with '$' (the bus's own topics).
+#pragma once
+
+#include <evbus/error.hpp>
+#include <evbus/topic.hpp>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace evbus {
+inline namespace v1 {
+
+/// One checked pattern. Immutable: threads may share it.
+class filter {
+public:
+    /// Throws errc::bad_filter when `pattern` breaks a rule.
+    explicit filter(std::string_view pattern) : pattern_(pattern) {
+        const topic_fault fault = detail::check_tokens(pattern);
+        if (fault != topic_fault::none) refuse(to_string(fault));
+        for (std::size_t i = 0; i < pattern.size(); ++i) {
+            const char c = pattern[i];
+            if (c != '*' && c != '>') continue;
+            wildcard_ = true;
+            const bool alone = (i == 0 || pattern[i - 1] == '.') && (i + 1 == pattern.size() || pattern[i + 1] == '.');
+            if (!alone) refuse("has a wildcard that is not a token of its own");
+            if (c == '>' && i + 1 != pattern.size()) refuse("has '>' before its end");
+        }
+        if (!wildcard_) hash_ = topic_hash(pattern);
+    }
+
+    [[nodiscard]] const std::string& pattern() const noexcept { return pattern_; }
+    /// True when it names exactly one topic.
+    [[nodiscard]] bool is_exact() const noexcept { return !wildcard_; }
+    /// topic_hash of the pattern; 0 unless is_exact().
+    [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
+
+    [[nodiscard]] bool matches(std::string_view topic) const noexcept {
+        if (!wildcard_) return topic == pattern_;
+        if (topic.starts_with('$') && (pattern_[0] == '*' || pattern_[0] == '>')) return false;
+        std::string_view rest = pattern_;
+        while (true) {
+            const std::string_view want = next_token(rest);
+            if (want == ">") return !topic.empty();
+            const std::string_view have = next_token(topic);
+            if (have.empty() || (want != "*" && want != have)) return false;
+            if (rest.empty() || topic.empty()) return rest.empty() && topic.empty();
+        }
+    }
+
+    friend bool operator==(const filter& a, const filter& b) noexcept { return a.pattern_ == b.pattern_; }
+
+private:
+    static std::string_view next_token(std::string_view& text) noexcept {
+        const std::size_t dot = text.find('.');
+        const std::string_view token = text.substr(0, dot);
+        text = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
+        return token;
+    }
+    [[noreturn]] void refuse(std::string_view why) const {
+        throw error(errc::bad_filter, {"use filter", "'" + pattern_ + "'", why,
+                                       "write tokens separated by single dots, '*' for one token, '>' last for the rest"});
+    }
+
+    std::string pattern_;
+    std::uint64_t hash_ = 0;
+    bool wildcard_ = false;
+};
+
+/// What can be said of a frame by its topic hash alone.
+enum class hash_verdict : std::uint8_t { rejected, accepted, ask_topic };
+
+/// Patterns that let pass and patterns that exclude; no pattern to let pass means all but '$' topics.
+/// The one filter type of subscriber, consumer, log queries and tools. Used by one thread at a time,
+/// because it remembers what it decided.
+class filter_set {
+public:
+    filter_set() : filter_set({}, {}) {}
+
+    /// Throws errc::bad_filter when a pattern breaks a rule.
+    explicit filter_set(const std::vector<std::string>& include, const std::vector<std::string>& exclude = {}) {
+        for (const std::string& p : include) include_.emplace_back(p);
+        for (const std::string& p : exclude) exclude_.emplace_back(p);
+        if (include_.empty()) include_.emplace_back(">");
+        for (const filter& f : include_) all_exact_ = all_exact_ && f.is_exact();
+    }
+
+    /// Decided before the topic is read: an exact filter costs one compare of hashes.
+    [[nodiscard]] hash_verdict by_hash(std::uint64_t hash) const noexcept {
+        if (!all_exact_) return hash_verdict::ask_topic;
+        for (const filter& f : include_)
+            if (f.hash() == hash) return hash_verdict::ask_topic;
+        return hash_verdict::rejected;
+    }
+
+    /// Decided by the topic itself; a wildcard is matched once per topic and remembered.
+    [[nodiscard]] bool matches(std::uint64_t hash, std::string_view topic) noexcept {
+        if (all_exact_ && exclude_.empty()) return matches_now(topic);
+        if (!memory_) return matches_now(topic);
+        decided& d = memory_[hash % memory_slots];
+        if (d.hash == hash && d.size == topic.size() && std::memcmp(d.text.data(), topic.data(), topic.size()) == 0)
+            return d.verdict;
+        const bool verdict = matches_now(topic);
+        if (topic.size() <= max_topic_bytes) {
+            d.hash = hash;
+            d.size = static_cast<std::uint8_t>(topic.size());
+            d.verdict = verdict;
+            std::memcpy(d.text.data(), topic.data(), topic.size());
+        }
+        return verdict;
+    }
+    [[nodiscard]] bool matches(std::string_view topic) noexcept { return matches(topic_hash(topic), topic); }
+
+    /// Reserves what matches() remembers in, so that it never allocates afterwards.
+    void remember() {
+        if (!memory_) memory_ = std::make_unique<decided[]>(memory_slots);
+    }
+
+    [[nodiscard]] const std::vector<filter>& include() const noexcept { return include_; }
+    [[nodiscard]] const std::vector<filter>& exclude() const noexcept { return exclude_; }
+    friend bool operator==(const filter_set& a, const filter_set& b) noexcept {
+        return a.include_ == b.include_ && a.exclude_ == b.exclude_;
+    }
+
+private:
+    struct decided {
+        std::uint64_t hash = 0;
+        std::uint8_t size = 0;
+        bool verdict = false;
+        std::array<char, max_topic_bytes> text{};
+    };
+    static constexpr std::size_t memory_slots = 512;
+
+    [[nodiscard]] bool matches_now(std::string_view topic) const noexcept {
+        bool wanted = false;
+        for (const filter& f : include_) wanted = wanted || f.matches(topic);
+        for (const filter& f : exclude_) wanted = wanted && !f.matches(topic);
+        return wanted;
+    }
+
+    std::vector<filter> include_;
+    std::vector<filter> exclude_;
+    std::unique_ptr<decided[]> memory_;
+    bool all_exact_ = true;
+};
+
+} // namespace v1
+} // namespace evbus

@@ -1,0 +1,181 @@
+// A publisher's pen: claims the next slot, commits it, or gives it back.
+//
+// The claim is one compare-and-swap that names its owner, so a death at any instruction leaves a
+// slot that says whose it was. A claimer goes past a seq only after it saw that seq claimed or
+// stepped over; hence seqs are dense. One thread at a time.
+#pragma once
+
+#include <evbus/detail/cpu.hpp>
+#include <evbus/ring/attachment.hpp>
+#include <evbus/ring/head.hpp>
+#include <evbus/ring/pacing.hpp>
+#include <evbus/ring/repair.hpp>
+
+#include <cstdint>
+
+namespace evbus {
+inline namespace v1 {
+namespace ring {
+
+enum class claim_status : std::uint8_t {
+    claimed,
+    must_wait, ///< pacing: the slot's last event is not recorded yet
+    retired,   ///< the ring is closed
+    nonsense,  ///< the ring's words contradict the protocol: somebody wrote over them
+};
+
+class claimer {
+public:
+    claimer(const attachment& at, member_no self) noexcept
+        : at_(&at), self_(self), shape_(at.shape()), pace_(at), next_(find_head(at)) {}
+
+    /// Claims the next free seq. After `claimed` exactly one of commit() and abandon() follows.
+    [[nodiscard]] claim_status claim() noexcept {
+        for (std::uint64_t looks = 0;; ++looks) {
+            const seq_t t = next_;
+            if (t > pace_.limit() && !pace_.may_claim(t)) [[unlikely]] return claim_status::must_wait;
+            shared_word* slot = at_->slot(t);
+            const std::uint64_t lap = shape_.lap(t);
+            std::uint64_t bits = slot->load(std::memory_order_acquire);
+            const slot_word seen(bits);
+            const bool ended = seen.phase() == phase::committed || seen.phase() == phase::dead;
+            if (ended && seen.laps_ahead_of(lap) == -1) [[likely]] {
+                // SYNC slot-claim
+                //   here : word (acq_rel), then a release fence, then the payload words (relaxed)
+                //   pairs: slot_reader::read, payload words (relaxed), acquire fence, word again
+                //   death: before it nothing happened; after it the word names this owner
+                const slot_word mine(lap, self_, phase::writing);
+                if (!slot->compare_exchange_strong(bits, mine.bits(), std::memory_order_acq_rel, std::memory_order_relaxed))
+                    continue;
+                std::atomic_thread_fence(std::memory_order_release);
+                took(t, slot, mine);
+                return claim_status::claimed;
+            }
+            if (looks > 4 * shape_.slots() + 1'000'000) return claim_status::nonsense;
+            const claim_status status = claim_slow(t, lap, seen);
+            if (status != claim_status::claimed) return status;
+        }
+    }
+
+    // SYNC slot-commit
+    //   here : payload words (relaxed), then word := COMMITTED (release)
+    //   pairs: slot_reader::read, word (acquire), then the payload words
+    //   death: before it the slot says WRITING(me); end_wait() or sweep() makes it a void
+    /// False when somebody stepped over the slot meanwhile: it was given back and carries nothing.
+    [[nodiscard]] bool commit() noexcept {
+        std::uint64_t expected = word_.bits();
+        if (slot_->compare_exchange_strong(expected, word_.with(phase::committed).bits(), std::memory_order_release,
+                                           std::memory_order_relaxed)) [[likely]]
+            return true;
+        give_back();
+        return false;
+    }
+    /// Lets the claimed seq become a void.
+    void abandon() noexcept {
+        std::uint64_t expected = word_.bits();
+        if (!slot_->compare_exchange_strong(expected, word_.with(phase::dead).bits(), std::memory_order_acq_rel))
+            give_back();
+    }
+
+    /// The claimed seq.
+    [[nodiscard]] seq_t seq() const noexcept { return seq_; }
+    /// The claimed slot's words; word 0 is the protocol's.
+    [[nodiscard]] shared_word* words() const noexcept { return slot_; }
+    /// The seq that the next claim tries first.
+    [[nodiscard]] seq_t next() const noexcept { return next_; }
+    [[nodiscard]] pacer& pace() noexcept { return pace_; }
+    [[nodiscard]] member_no self() const noexcept { return self_; }
+
+private:
+    static constexpr seq_t prefetch_ahead = 8;
+    static constexpr int short_spins = 2000;
+
+    void took(seq_t t, shared_word* slot, slot_word mine) noexcept {
+        seq_ = t;
+        slot_ = slot;
+        word_ = mine;
+        next_ = t + 1;
+        // Not each time: with two publishers the tail's line would go to and fro with every event,
+        // and the commit would wait for it.
+        if (t % prefetch_ahead == 0) at_->ring().tail.store(t + 1, std::memory_order_relaxed);
+        const auto* ahead = reinterpret_cast<const std::byte*>(at_->slot(t + prefetch_ahead));
+        detail::prefetch_for_write(ahead);
+        detail::prefetch_for_write(ahead + detail::cache_line);
+        if (shape_.slot_bytes() > 128) {
+            detail::prefetch_for_write(ahead + 2 * detail::cache_line);
+            detail::prefetch_for_write(ahead + 3 * detail::cache_line);
+        }
+    }
+
+    /// Whatever stands in the way of `t`. `claimed` means: look again.
+    [[gnu::noinline]] claim_status claim_slow(seq_t t, std::uint64_t lap, slot_word seen) noexcept {
+        const std::int64_t ahead = seen.laps_ahead_of(lap);
+        if (ahead >= 0) {
+            if (ahead == 0 && seen.phase() == phase::closed) return claim_status::retired;
+            next_ = shape_.laps_from(t, ahead) + 1;
+            if (++taken_in_a_row_ % 8 == 0) {
+                const seq_t tail = at_->ring().tail.load(std::memory_order_acquire);
+                if (tail > next_ && is_claimed(*at_, tail - 1)) next_ = tail;
+            }
+            return claim_status::claimed;
+        }
+        if (ahead < -1) { // beyond the head: only a wrong word can have led here
+            next_ = head_by_scan(*at_);
+            return next_ == t ? claim_status::nonsense : claim_status::claimed;
+        }
+        switch (seen.phase()) {
+        case phase::writing: return wait_shortly(t, seen);
+        case phase::stalled: return step_over(t, seen);
+        case phase::closed: return claim_status::retired;
+        default: return claim_status::nonsense;
+        }
+    }
+
+    /// The slot is needed: its owner gets a short while, then it is repaired or stepped over.
+    claim_status wait_shortly(seq_t t, slot_word seen) noexcept {
+        if (seen.owner() == self_) return claim_status::nonsense;
+        shared_word* slot = at_->slot(t);
+        for (int i = 0; i < short_spins; ++i) {
+            if (slot->load(std::memory_order_acquire) != seen.bits()) return claim_status::claimed;
+            detail::cpu_pause();
+        }
+        (void)end_wait(*at_, t, seen, patience::also_the_living);
+        return claim_status::claimed;
+    }
+    claim_status step_over(seq_t t, slot_word seen) noexcept {
+        if (seen.owner() == self_) return claim_status::nonsense;
+        slot_pen pen(*at_, t);
+        if (owner_is_dead(*at_, seen.owner())) {
+            if (pen.swap(seen, seen.with(phase::dead))) count_notice(*at_, notice_kind::reaped);
+        } else if (pen.swap(seen, seen.next_lap())) {
+            next_ = t + 1;
+        }
+        return claim_status::claimed;
+    }
+    /// The commit failed: the slot is STALLED with our name, in whatever lap others carried it to.
+    [[gnu::noinline]] void give_back() noexcept {
+        std::uint64_t bits = slot_->load(std::memory_order_acquire);
+        while (true) {
+            const slot_word now(bits);
+            if (now.owner() != self_ || now.phase() != phase::stalled) break;
+            if (slot_->compare_exchange_weak(bits, now.with(phase::dead).bits(), std::memory_order_acq_rel,
+                                             std::memory_order_acquire))
+                break;
+        }
+        count_notice(*at_, notice_kind::given_back);
+    }
+
+    const attachment* at_;
+    member_no self_;
+    geometry shape_;
+    pacer pace_;
+    seq_t next_;
+    seq_t seq_ = no_seq;
+    shared_word* slot_ = nullptr;
+    slot_word word_;
+    std::uint32_t taken_in_a_row_ = 0;
+};
+
+} // namespace ring
+} // namespace v1
+} // namespace evbus
