@@ -16,8 +16,14 @@ namespace {
 
 // Builds one frame, whole by default; a test spoils the one thing that it is about.
 struct frame_maker {
-    frame_header header{.word = 7, .topic_hash = 0, .published = 99, .payload_len = 0, .incarnation = 3,
-                        .topic_len = 0, .flags = 0, .publisher = 5};
+    frame_header header{.word = 7,
+                        .topic_hash = 0,
+                        .published = 99,
+                        .payload_len = 0,
+                        .incarnation = 3,
+                        .topic_len = 0,
+                        .flags = 0,
+                        .publisher = 5};
     std::vector<std::byte> bytes;
 
     explicit frame_maker(std::string_view topic = "a.b", std::string_view payload = "hello",

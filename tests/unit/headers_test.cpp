@@ -199,8 +199,13 @@ TEST_CASE("headers: random bytes never lead outside the block") {
 TEST_CASE("event: it shows what its parts say") {
     const headers h{{header_key::type, "t"}};
     const std::string text = "hello";
-    const event e({.seqs = {3, 9}, .topic_hash = 1, .published_ns = 2, .publisher = {member_no{4}, 5}, .topic = "a.b",
-                   .payload = std::as_bytes(std::span(text)), .headers_block = h.view().block()});
+    const event e({.seqs = {3, 9},
+                   .topic_hash = 1,
+                   .published_ns = 2,
+                   .publisher = {member_no{4}, 5},
+                   .topic = "a.b",
+                   .payload = std::as_bytes(std::span(text)),
+                   .headers_block = h.view().block()});
     CHECK(e.seq() == 9);
     CHECK(e.first_seq() == 3);
     CHECK(e.text() == "hello");

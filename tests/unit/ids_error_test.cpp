@@ -56,10 +56,14 @@ TEST_CASE("error: empty parts leave no stray colon") {
 }
 
 TEST_CASE("error: an errno becomes its kind, its words and advice") {
-    struct { int os; errc kind; } const cases[] = {
-        {EACCES, errc::permission}, {EPERM, errc::permission}, {EROFS, errc::permission}, {ENOENT, errc::not_found},
-        {EEXIST, errc::already_exists}, {ENOSPC, errc::no_space}, {EDQUOT, errc::no_space}, {EFBIG, errc::no_space},
-        {EMFILE, errc::no_space}, {EIO, errc::io}};
+    struct {
+        int os;
+        errc kind;
+    } const cases[] = {{EACCES, errc::permission},     {EPERM, errc::permission},
+                       {EROFS, errc::permission},      {ENOENT, errc::not_found},
+                       {EEXIST, errc::already_exists}, {ENOSPC, errc::no_space},
+                       {EDQUOT, errc::no_space},       {EFBIG, errc::no_space},
+                       {EMFILE, errc::no_space},       {EIO, errc::io}};
     for (const auto& c : cases) {
         INFO(std::strerror(c.os));
         try {
@@ -84,7 +88,6 @@ TEST_CASE("error: advice that is given replaces the usual") {
 TEST_CASE("error: every kind, gap cause and notice has words of its own") {
     for (int i = 1; i <= static_cast<int>(errc::forked); ++i) CHECK(category().message(i) != "unknown");
     CHECK(category().message(9999) == "unknown");
-    for (std::size_t i = 1; i < gap_causes; ++i)
-        CHECK(std::string(to_string(static_cast<gap_cause>(i))) != "unknown");
+    for (std::size_t i = 1; i < gap_causes; ++i) CHECK(std::string(to_string(static_cast<gap_cause>(i))) != "unknown");
     for (std::size_t i = 0; i < notice_kinds; ++i) CHECK(std::string(to_string(static_cast<notice_kind>(i))) != "?");
 }

@@ -38,9 +38,12 @@ TEST_CASE("topic: of the 128 ASCII bytes, controls and the space are refused") {
     for (int c = 0; c < 128; ++c) {
         const std::string text = std::string("a") + static_cast<char>(c) + "b";
         CAPTURE(c);
-        if (c <= 0x20 || c == 0x7f) CHECK(check_topic(text) == topic_fault::control_or_space);
-        else if (c == '*' || c == '>') CHECK(check_topic(text) == topic_fault::wildcard);
-        else CHECK(check_topic(text) == topic_fault::none);
+        if (c <= 0x20 || c == 0x7f)
+            CHECK(check_topic(text) == topic_fault::control_or_space);
+        else if (c == '*' || c == '>')
+            CHECK(check_topic(text) == topic_fault::wildcard);
+        else
+            CHECK(check_topic(text) == topic_fault::none);
     }
 }
 
@@ -52,14 +55,25 @@ TEST_CASE("topic: UTF-8 is accepted at every border of its lengths") {
 
 TEST_CASE("topic: what is not UTF-8 is refused") {
     const char* const broken[] = {
-        "\x80", "\xbf",                         // a continuation alone
-        "\xc3", "a.\xe2\x82", "\xf0\x9f\x98",   // cut short
-        "\xc0\xaf", "\xc1\xbf",                 // overlong, two bytes
-        "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",     // overlong, three and four
-        "\xed\xa0\x80", "\xed\xbf\xbf",         // surrogates
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", // above U+10FFFF
-        "\xfe", "\xff",
-        "\xc3\x28", "\xe2\x28\xa1", "\xe2\x82\x28", "\xf0\x9f\x98\x28",
+        "\x80",
+        "\xbf", // a continuation alone
+        "\xc3",
+        "a.\xe2\x82",
+        "\xf0\x9f\x98", // cut short
+        "\xc0\xaf",
+        "\xc1\xbf", // overlong, two bytes
+        "\xe0\x9f\xbf",
+        "\xf0\x8f\xbf\xbf", // overlong, three and four
+        "\xed\xa0\x80",
+        "\xed\xbf\xbf", // surrogates
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", // above U+10FFFF
+        "\xfe",
+        "\xff",
+        "\xc3\x28",
+        "\xe2\x28\xa1",
+        "\xe2\x82\x28",
+        "\xf0\x9f\x98\x28",
         "\xc3.\xa9", // a dot splits a character
     };
     for (const char* text : broken) CHECK(check_topic(text) == topic_fault::not_utf8);
