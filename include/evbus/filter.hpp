@@ -75,6 +75,9 @@ private:
 /// What can be said of a frame by its topic hash alone.
 enum class hash_verdict : std::uint8_t { rejected, accepted, ask_topic };
 
+/// What can be said of a frame by its topic.
+enum class topic_verdict : std::uint8_t { rejected, accepted, malformed };
+
 /// Patterns that let pass and patterns that exclude; no pattern to let pass means all but '$' topics.
 /// The one filter type of subscriber, consumer, log queries and tools. Used by one thread at a time,
 /// because it remembers what it decided.
@@ -98,15 +101,15 @@ public:
         return hash_verdict::rejected;
     }
 
-    /// Decided by the topic itself; a wildcard is matched once per topic and remembered.
-    [[nodiscard]] bool matches(std::uint64_t hash, std::string_view topic) noexcept {
-        if (all_exact_ && exclude_.empty()) return matches_now(topic);
-        if (!memory_) return matches_now(topic);
+    /// Decided by the topic itself, as it stands in a frame with `hash`. A wildcard is matched once per
+    /// topic and remembered, and so is whether the topic obeys the topic rules and has that hash.
+    [[nodiscard]] topic_verdict judge(std::uint64_t hash, std::string_view topic) noexcept {
+        if (!memory_) return judge_now(hash, topic);
         decided& d = memory_[hash % memory_slots];
-        if (d.hash == hash && d.size == topic.size() && std::memcmp(d.text.data(), topic.data(), topic.size()) == 0)
+        if (d.hash == hash && d.size == topic.size() && std::memcmp(d.text.data(), topic.data(), topic.size()) == 0) [[likely]]
             return d.verdict;
-        const bool verdict = matches_now(topic);
-        if (topic.size() <= max_topic_bytes) {
+        const topic_verdict verdict = judge_now(hash, topic);
+        if (verdict != topic_verdict::malformed) {
             d.hash = hash;
             d.size = static_cast<std::uint8_t>(topic.size());
             d.verdict = verdict;
@@ -114,9 +117,10 @@ public:
         }
         return verdict;
     }
-    [[nodiscard]] bool matches(std::string_view topic) noexcept { return matches(topic_hash(topic), topic); }
+    /// Decides for a topic that is known to obey the rules; remembers nothing.
+    [[nodiscard]] bool matches(std::string_view topic) const noexcept { return matches_now(topic); }
 
-    /// Reserves what matches() remembers in, so that it never allocates afterwards.
+    /// Reserves what judge() remembers in, so that it never allocates afterwards.
     void remember() {
         if (!memory_) memory_ = std::make_unique<decided[]>(memory_slots);
     }
@@ -131,11 +135,15 @@ private:
     struct decided {
         std::uint64_t hash = 0;
         std::uint8_t size = 0;
-        bool verdict = false;
+        topic_verdict verdict = topic_verdict::malformed; // of the empty topic, which an unused entry stands for
         std::array<char, max_topic_bytes> text{};
     };
     static constexpr std::size_t memory_slots = 512;
 
+    [[nodiscard]] topic_verdict judge_now(std::uint64_t hash, std::string_view topic) const noexcept {
+        if (check_topic(topic) != topic_fault::none || evbus::topic_hash(topic) != hash) return topic_verdict::malformed;
+        return matches_now(topic) ? topic_verdict::accepted : topic_verdict::rejected;
+    }
     [[nodiscard]] bool matches_now(std::string_view topic) const noexcept {
         bool wanted = false;
         for (const filter& f : include_) wanted = wanted || f.matches(topic);

@@ -144,10 +144,7 @@ TEST_CASE("house: every header is included once") {
 
 TEST_CASE("house: nothing is left undone in a comment") {
     for (const source_file& file : sources())
-        for (const char* const mark : {"TO"
-                                       "DO",
-                                       "FIX"
-                                       "ME"})
+        for (const std::string& mark : {std::string("TO") + "DO", std::string("FIX") + "ME"}) // not to find itself
             CHECK_MESSAGE(file.text.find(mark) == std::string::npos, file.path, " holds a ", mark);
 }
 
