@@ -1,0 +1,224 @@
+// The seam between the log and the system: every file-system call of log and recorder goes through
+// a file_system, so that a test can make the k-th one fail. Calls return a count or -errno and never
+// throw; EINTR never comes out. `file` owns one descriptor and finishes short reads and writes.
+// A file_system is used by any thread; a file's pread, write and sync too, its closing by one.
+#pragma once
+
+#include <evbus/error.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace evbus {
+inline namespace v1 {
+namespace log {
+
+struct file_info {
+    std::uint64_t bytes = 0;
+    std::int64_t modified_ns = 0;
+    bool is_directory = false;
+};
+
+struct space_info {
+    std::uint64_t total_bytes = 0;
+    std::uint64_t free_bytes = 0; ///< to this user
+};
+
+class file_system {
+public:
+    virtual ~file_system() = default;
+
+    /// A descriptor (always close-on-exec), or -errno. `flags` as in open(2).
+    virtual int open(const std::string& path, int flags, unsigned mode) noexcept = 0;
+    virtual int close(int fd) noexcept = 0;
+    /// Bytes, possibly fewer than asked for; 0 at the end; or -errno.
+    virtual std::int64_t pread(int fd, void* to, std::size_t bytes, std::uint64_t offset) noexcept = 0;
+    virtual std::int64_t write(int fd, const void* from, std::size_t bytes, std::uint64_t offset) noexcept = 0;
+    virtual int truncate(int fd, std::uint64_t bytes) noexcept = 0;
+    virtual int datasync(int fd) noexcept = 0;
+    /// Makes a directory's entries durable.
+    virtual int sync_dir(const std::string& path) noexcept = 0;
+    virtual int rename(const std::string& from, const std::string& to) noexcept = 0;
+    virtual int unlink(const std::string& path) noexcept = 0;
+    virtual int mkdir(const std::string& path, unsigned mode) noexcept = 0;
+    /// Names in a directory without "." and "..", unsorted.
+    virtual int list(const std::string& path, std::vector<std::string>& names) = 0;
+    virtual int stat(const std::string& path, file_info& out) noexcept = 0;
+    virtual int fstat(int fd, file_info& out) noexcept = 0;
+    virtual int space(const std::string& path, space_info& out) noexcept = 0;
+    /// Takes an exclusive open-file-description lock on the whole file, or -EAGAIN when it is held.
+    virtual int try_lock(int fd) noexcept = 0;
+};
+
+namespace detail {
+
+template <class Call>
+auto without_eintr(Call call) noexcept {
+    auto r = call();
+    while (r < 0 && errno == EINTR) r = call();
+    return r;
+}
+
+inline std::int64_t ns_of(const timespec& t) noexcept { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
+
+inline void copy_stat(const struct ::stat& s, file_info& out) noexcept {
+    out = {static_cast<std::uint64_t>(s.st_size), ns_of(s.st_mtim), S_ISDIR(s.st_mode)};
+}
+
+class posix_file_system final : public file_system {
+public:
+    int open(const std::string& path, int flags, unsigned mode) noexcept override {
+        return code(without_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+    }
+    /// Not repeated after EINTR: Linux has closed the descriptor by then.
+    int close(int fd) noexcept override { return ::close(fd) == 0 || errno == EINTR ? 0 : -errno; }
+    std::int64_t pread(int fd, void* to, std::size_t bytes, std::uint64_t offset) noexcept override {
+        return code(without_eintr([&] { return ::pread(fd, to, bytes, static_cast<off_t>(offset)); }));
+    }
+    std::int64_t write(int fd, const void* from, std::size_t bytes, std::uint64_t offset) noexcept override {
+        return code(without_eintr([&] { return ::pwrite(fd, from, bytes, static_cast<off_t>(offset)); }));
+    }
+    int truncate(int fd, std::uint64_t bytes) noexcept override {
+        return code(without_eintr([&] { return ::ftruncate(fd, static_cast<off_t>(bytes)); }));
+    }
+    int datasync(int fd) noexcept override {
+        return code(without_eintr([&] { return ::fdatasync(fd); }));
+    }
+    int sync_dir(const std::string& path) noexcept override {
+        const int fd = open(path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0) return fd;
+        const int r = code(without_eintr([&] { return ::fsync(fd); }));
+        close(fd);
+        return r;
+    }
+    int rename(const std::string& from, const std::string& to) noexcept override {
+        return code(std::rename(from.c_str(), to.c_str()));
+    }
+    int unlink(const std::string& path) noexcept override { return code(::unlink(path.c_str())); }
+    int mkdir(const std::string& path, unsigned mode) noexcept override { return code(::mkdir(path.c_str(), mode)); }
+    int list(const std::string& path, std::vector<std::string>& names) override {
+        names.clear();
+        DIR* dir = ::opendir(path.c_str());
+        if (dir == nullptr) return -errno;
+        errno = 0;
+        while (const dirent* entry = ::readdir(dir)) {
+            const std::string name = entry->d_name;
+            if (name != "." && name != "..") names.push_back(name);
+            errno = 0;
+        }
+        const int fault = errno;
+        ::closedir(dir);
+        return -fault;
+    }
+    int stat(const std::string& path, file_info& out) noexcept override {
+        struct ::stat s {};
+        if (::stat(path.c_str(), &s) != 0) return -errno;
+        copy_stat(s, out);
+        return 0;
+    }
+    int fstat(int fd, file_info& out) noexcept override {
+        struct ::stat s {};
+        if (::fstat(fd, &s) != 0) return -errno;
+        copy_stat(s, out);
+        return 0;
+    }
+    int space(const std::string& path, space_info& out) noexcept override {
+        struct ::statvfs s {};
+        if (without_eintr([&] { return ::statvfs(path.c_str(), &s); }) != 0) return -errno;
+        out = {std::uint64_t{s.f_blocks} * s.f_frsize, std::uint64_t{s.f_bavail} * s.f_frsize};
+        return 0;
+    }
+    int try_lock(int fd) noexcept override {
+        struct ::flock lock {};
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        const int r = code(without_eintr([&] { return ::fcntl(fd, F_OFD_SETLK, &lock); }));
+        return r == -EACCES ? -EAGAIN : r;
+    }
+
+private:
+    template <class T>
+    static T code(T r) noexcept {
+        return r < 0 ? static_cast<T>(-errno) : r;
+    }
+};
+
+} // namespace detail
+
+/// The real file system.
+[[nodiscard]] inline file_system& posix() noexcept {
+    static detail::posix_file_system instance;
+    return instance;
+}
+
+/// One open file. The destructor closes; it neither syncs nor reports.
+class file {
+public:
+    file() = default;
+    file(file_system& fs, int fd) noexcept : fs_(&fs), fd_(fd) {}
+    file(file&& other) noexcept : fs_(other.fs_), fd_(std::exchange(other.fd_, -1)) {}
+    file& operator=(file&& other) noexcept {
+        if (this != &other) {
+            close();
+            fs_ = other.fs_;
+            fd_ = std::exchange(other.fd_, -1);
+        }
+        return *this;
+    }
+    ~file() { close(); }
+
+    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+    void close() noexcept {
+        if (fd_ >= 0) fs_->close(std::exchange(fd_, -1));
+    }
+    /// All bytes asked for, fewer only at the end of the file; or -errno.
+    [[nodiscard]] std::int64_t read_at(void* to, std::size_t bytes, std::uint64_t offset) const noexcept {
+        std::size_t done = 0;
+        while (done < bytes) {
+            const std::int64_t n = fs_->pread(fd_, static_cast<std::byte*>(to) + done, bytes - done, offset + done);
+            if (n < 0) return n;
+            if (n == 0) break;
+            done += static_cast<std::size_t>(n);
+        }
+        return static_cast<std::int64_t>(done);
+    }
+    /// 0 when all is written, else -errno: then some of it may stand in the file.
+    [[nodiscard]] int write_at(const void* from, std::size_t bytes, std::uint64_t offset) const noexcept {
+        for (std::size_t done = 0; done < bytes;) {
+            const std::int64_t n =
+                fs_->write(fd_, static_cast<const std::byte*>(from) + done, bytes - done, offset + done);
+            if (n < 0) return static_cast<int>(n);
+            if (n == 0) return -EIO;
+            done += static_cast<std::size_t>(n);
+        }
+        return 0;
+    }
+    [[nodiscard]] int truncate(std::uint64_t bytes) const noexcept { return fs_->truncate(fd_, bytes); }
+    [[nodiscard]] int datasync() const noexcept { return fs_->datasync(fd_); }
+    [[nodiscard]] int try_lock() const noexcept { return fs_->try_lock(fd_); }
+    /// Its size in bytes, or -errno.
+    [[nodiscard]] std::int64_t size() const noexcept {
+        file_info info;
+        const int r = fs_->fstat(fd_, info);
+        return r < 0 ? r : static_cast<std::int64_t>(info.bytes);
+    }
+
+private:
+    file_system* fs_ = nullptr;
+    int fd_ = -1;
+};
+
+} // namespace log
+} // namespace v1
+} // namespace evbus

@@ -1,0 +1,147 @@
+// Reads a log in the order of its seqs: growing or sealed, with or without index, damaged, and while
+// retention deletes from it. What it gives never leaves a seq out and never gives one twice, from the
+// sought seq on: what cannot be had comes as a gap in its place. Every commit is verified before
+// anything of it is given. One thread; memory is bounded (two windows of 256 KiB and the file names).
+//
+// The hard case is the end of the newest segment: a recorder may be writing there, so that a broken
+// commit with nothing whole behind it is "nothing yet". Who must not see bytes that a failed write
+// takes back again reads with a limit: the recorder's `written` frontier.
+#pragma once
+
+#include <evbus/log/log_entry.hpp>
+#include <evbus/log/log_tail.hpp>
+#include <evbus/log/segment_list.hpp>
+#include <evbus/log/segment_seek.hpp>
+
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace evbus {
+inline namespace v1 {
+namespace log {
+
+struct reader_options {
+    std::optional<bus_id> expected{}; ///< refuse a log of any other bus
+};
+
+class log_reader {
+public:
+    /// Opens the log in `dir`, standing at its first seq. Throws errc::not_found (no log there),
+    /// permission, not_a_bus (no readable segment in a log that has some), foreign_log,
+    /// wrong_version or unknown_feature. A log without segments is fine when a bus is expected.
+    log_reader(file_system& fs, std::string dir, reader_options options = {});
+
+    [[nodiscard]] const bus_id& bus() const noexcept { return bus_; }
+    /// The first seq that the log may still have; no_seq while it has no segment. Looks at the directory.
+    [[nodiscard]] seq_t first_seq() noexcept;
+    /// The last seq under a valid commit at present; first_seq() - 1 or no_seq when there is none.
+    [[nodiscard]] seq_t last_seq() noexcept;
+
+    /// next() goes on at `next`, which may lie below the log, in it, or ahead of it.
+    void seek(seq_t next) noexcept {
+        next_ = next == no_seq ? 1 : next;
+        leave_segment();
+        pending_ = {};
+    }
+    /// Seeks the first seq at which the greatest publish time so far is `ns` or later, and returns
+    /// it; last_seq() + 1 when there is none. Stamps of several publishers are not monotone: single
+    /// events before it may be younger than `ns` only in being stamped, never in being first.
+    seq_t seek_time(std::int64_t ns);
+    /// The seq that next() goes on with.
+    [[nodiscard]] seq_t position() const noexcept { return next_; }
+
+    /// The next entry that begins at or before `limit`, cut at it. After `failed`, failure() says why
+    /// and the same place is tried again.
+    [[nodiscard]] step next(entry& out, seq_t limit = max_seq) noexcept {
+        while (true) {
+            if (next_ > limit) return step::end;
+            if (!pending_.empty()) return give_pending(out, limit);
+            if (in_commit_) {
+                if (give_record(out)) return step::entry;
+                continue;
+            }
+            try {
+                if (const step s = advance(); s != step::entry) return s;
+            } catch (const std::bad_alloc&) {
+                return fail("out of memory");
+            }
+        }
+    }
+    /// Why next() failed, for people.
+    [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+    [[nodiscard]] read_stats stats() const noexcept {
+        read_stats s = stats_;
+        s.bytes = in_.bytes_read() + tail_->bytes_read();
+        return s;
+    }
+
+private:
+    /// A range that is to be given piece by piece.
+    struct pending_range {
+        seq_t last = no_seq;
+        bool is_void = false;
+        gap_cause cause = gap_cause::damage;
+        [[nodiscard]] bool empty() const noexcept { return last == no_seq; }
+    };
+
+    [[nodiscard]] step give_pending(entry& out, seq_t limit) noexcept {
+        out.kind = pending_.is_void ? entry_kind::void_range : entry_kind::gap;
+        out.cause = pending_.cause;
+        out.range = {next_, std::min(pending_.last, limit)};
+        next_ = out.range.last + 1;
+        if (out.range.last == pending_.last) pending_ = {};
+        return step::entry;
+    }
+    /// True when `out` is filled; false when the commit went on, ended, or a range is pending.
+    [[nodiscard]] bool give_record(entry& out) noexcept;
+    [[nodiscard]] bool give_range(const raw_record& r, std::span<const std::byte> before) noexcept;
+    [[nodiscard]] bool give_note(const raw_record& r, entry& out) noexcept;
+    void owe_gap(seq_t last, gap_cause cause) noexcept { pending_ = {last, false, cause}; }
+
+    [[nodiscard]] step advance();
+    [[nodiscard]] step open_segment(seq_t first, gap_cause missing);
+    [[nodiscard]] step take_commit() noexcept;
+    [[nodiscard]] step leave_at_end();
+    [[nodiscard]] step resync();
+    void leave_segment() noexcept {
+        in_.close();
+        in_commit_ = false;
+        looked_again_ = false;
+        broken_bytes_ = -1;
+        chain_ = 0;
+    }
+    [[nodiscard]] step fail(const char* why) noexcept;
+    [[nodiscard]] std::optional<std::int64_t> running_max(seq_t segment);
+    [[nodiscard]] seq_t first_at_time(const commit_view& c, std::int64_t running, std::int64_t ns) const noexcept;
+
+    file_system* fs_;
+    segment_list segments_;
+    bus_id bus_;
+    std::optional<log_tail> tail_;
+    segment_reader in_;
+    seq_t segment_ = no_seq;         ///< the segment in_ is open on
+    std::uint64_t at_ = 0;           ///< offset of the commit to read next
+    seq_t expect_ = no_seq;          ///< no commit that begins below it is believed
+    std::uint64_t chain_ = 0;        ///< hash after the last commit taken; 0 when not known
+    bool looked_again_ = false;      ///< the segment's end was read again after its successor was seen
+    std::int64_t broken_bytes_ = -1; ///< the size at which nothing whole was found behind a break
+    commit_view commit_{};
+    bool in_commit_ = false;
+    std::span<const std::byte> rest_{}; ///< the commit's records still to give
+    seq_t walked_ = no_seq;             ///< the seq that rest_ begins at
+    seq_t next_ = 1;
+    pending_range pending_{};
+    read_stats stats_{};
+    std::string failure_;
+};
+
+} // namespace log
+} // namespace v1
+} // namespace evbus
+
+#include <evbus/log/detail/log_reader_open.hpp>
+#include <evbus/log/detail/log_reader_walk.hpp>

@@ -1,0 +1,68 @@
+// What stands in a log directory, and putting its end right. scan() only looks; repair() is the one
+// function that cuts or moves anything.
+#pragma once
+
+#include "index.hpp"
+
+#include <evbus/notice.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace evbus {
+inline namespace v1 {
+namespace log {
+
+enum class scan_depth : bool {
+    ends, ///< trusts the footers of sealed segments: reads the newest unsealed one
+    all,  ///< reads every commit
+};
+
+struct segment_state {
+    seq_t first = no_seq; ///< by its name
+    std::uint64_t bytes = 0;
+    segment_fault header_fault = segment_fault::none;
+    segment_header header{};
+    bool sealed = false;
+    bool walked = false;  ///< `walk` was made by reading; otherwise footer or index said so
+    segment_walk walk;
+
+    [[nodiscard]] seq_t last() const noexcept { return walk.end.next - 1; }
+    [[nodiscard]] bool covers_seqs() const noexcept { return walk.end.next > first; }
+};
+
+/// A hole and where it was seen.
+struct found_hole {
+    seq_range range;
+    seq_t segment = no_seq; ///< the segment it is in, or the one before a missing one
+    std::uint64_t offset = 0;
+};
+
+struct log_state {
+    bus_id bus;
+    std::vector<segment_state> segments; ///< ascending
+    std::vector<found_hole> holes;
+    chain_state end;                     ///< what the next commit builds on
+    seq_t first = no_seq;                ///< first seq that the log covers; no_seq when it is empty
+    std::optional<std::string> fork;     ///< two different contents for the same seqs: where
+    std::optional<std::string> refused;  ///< a newer version, feature or codec: where
+
+    [[nodiscard]] bool empty() const noexcept { return segments.empty(); }
+    [[nodiscard]] bool has_torn_tail() const noexcept {
+        return !segments.empty() && !segments.back().sealed && segments.back().walk.has_torn_tail();
+    }
+};
+
+/// Looks at every segment. `expected` may be empty: then the newest readable header decides. Throws
+/// for what cannot be read (errc::io, permission) and for a log of another bus (errc::foreign_log).
+[[nodiscard]] log_state scan(file_system& fs, const log_dir& dir, const bus_id& expected,
+                             scan_depth depth = scan_depth::ends);
+
+/// Moves the torn tail to quarantine/, cuts it off, writes missing indexes, and tells `notices`.
+/// `state` is then what a new scan would say. Throws when it cannot.
+void repair(file_system& fs, const log_dir& dir, log_state& state, unsigned file_mode, const notice_hook& notices);
+
+} // namespace log
+} // namespace v1
+} // namespace evbus
