@@ -110,7 +110,7 @@ configure_clang() (
 configure_asan() (
     export CXX=clang++
     configure asan -Dbuildtype=debug -Doptimization=1 -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
-        -Dtools=false -Dbench=false
+        -Dbench=false
 )
 configure_tsan() (
     export CXX=clang++

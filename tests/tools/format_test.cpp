@@ -10,6 +10,7 @@ using evtail::format_options;
 using evtail::formatter;
 using evtail::output_mode;
 using nlohmann::json;
+using namespace std::string_literals;
 
 namespace {
 
@@ -152,7 +153,7 @@ TEST_CASE("format: json without name, headers or stamp") {
 
 TEST_CASE("format: json gives back every payload") {
     sample s;
-    s.payload = std::string("\0\x1b\"\\\n\xc2\x9b\xe2\x80\xa8 caf\xc3\xa9 \xf0\x9f\x98\x80", 23);
+    s.payload = "\0\x1b\"\\\n\xc2\x9b\xe2\x80\xa8 caf\xc3\xa9 \xf0\x9f\x98\x80"s;
     CHECK(json::parse(s.shown(output_mode::json))["payload"] == s.payload);
     s.payload = "fo\xff";
     const json j = json::parse(s.shown(output_mode::json));
@@ -191,7 +192,7 @@ TEST_CASE("format: a template ends the line itself only if it ends in an escape"
     const sample s;
     CHECK(s.templated("%s") == "17\n");
     CHECK(s.templated("%s\\n") == "17\n");
-    CHECK(s.templated("%s\\0") == std::string("17\0", 3));
+    CHECK(s.templated("%s\\0") == "17\0"s);
     CHECK(s.templated("%s\\c") == "17");
     CHECK(s.templated("%s\\x0a") == "17\n");
     CHECK(s.templated("\\t%s\\\\%s") == "\t17\\17\n");
@@ -200,7 +201,7 @@ TEST_CASE("format: a template ends the line itself only if it ends in an escape"
 
 TEST_CASE("format: a template's payload is exact to the byte") {
     sample s;
-    s.payload = std::string("\0\x1b\xff", 3);
+    s.payload = "\0\x1b\xff"s;
     CHECK(s.templated("%p\\c") == s.payload);
 }
 
