@@ -204,6 +204,7 @@ tidy)
 help | -h | --help) usage ;;
 *)
     usage >&2
-    die "no subcommand '$command'"
+    say "no subcommand '$command'"
+    exit 2
     ;;
 esac
