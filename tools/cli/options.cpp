@@ -40,6 +40,7 @@ std::string describe(const std::string& name, const std::string& summary, const 
 void prepare(CLI::App& app) {
     app.set_help_flag("-h,--help", "show this and exit");
     app.get_formatter()->column_width(34);
+    app.get_formatter()->label("REQUIRED", "");
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
