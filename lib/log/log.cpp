@@ -83,10 +83,19 @@ void log_writer::recover() {
     // A segment without seqs is always gone on with, because the next one would have its name.
     if (!broken && (!newest.sealed || !newest.covers_seqs())) return resume(newest);
     if (newest.sealed || !broken) return;
+    sync_left_behind(newest);
     own_->clear();
     for (const hole& h : newest.walk.holes)
         if (h.range.count() != 0 && !own_->add_damage_note(h.range)) break;
     if (const append_result r = append(*own_); !r.ok()) give_up(dir_, r);
+}
+
+/// A segment is durable before the next one's first commit, also when it stays without a footer.
+void log_writer::sync_left_behind(const segment_state& s) {
+    const std::string path = segment_path(dir_, s.first);
+    const int fd = fs_->open(path, O_RDWR, 0);
+    const int r = fd < 0 ? fd : file(*fs_, fd).datasync();
+    if (r < 0) evbus::detail::throw_errno(-r, "open log for writing", path);
 }
 
 void log_writer::resume(segment_state& s) {

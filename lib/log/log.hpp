@@ -105,6 +105,7 @@ private:
 
     void recover();
     void resume(segment_state& s);
+    void sync_left_behind(const segment_state& s);
     [[nodiscard]] append_result seal_segment() noexcept;
     [[nodiscard]] append_result open_segment() noexcept;
     [[nodiscard]] append_result failed(int negative_errno) noexcept;

@@ -41,6 +41,10 @@ public:
     /// The last seq under a valid commit at present; first_seq() - 1 or no_seq when there is none.
     [[nodiscard]] seq_t last_seq() noexcept;
 
+    /// The greatest publish time in the log at present, ns; 0 when nothing is stamped. Reads the
+    /// footer of the newest segment, or walks its headers.
+    [[nodiscard]] std::int64_t last_time_ns();
+
     /// next() goes on at `next`, which may lie below the log, in it, or ahead of it.
     void seek(seq_t next) noexcept {
         next_ = next == no_seq ? 1 : next;

@@ -97,6 +97,14 @@ inline std::optional<std::int64_t> log_reader::running_max(seq_t segment) {
     }
 }
 
+inline std::int64_t log_reader::last_time_ns() {
+    if (segments_.refresh() < 0) return 0;
+    // A segment that was begun and holds no commit yet knows nothing of times: ask the one before.
+    for (std::size_t i = segments_.firsts().size(); i-- > 0;)
+        if (const std::optional<std::int64_t> ns = running_max(segments_.firsts()[i])) return *ns;
+    return 0;
+}
+
 inline seq_t log_reader::first_at_time(const commit_view& c, std::int64_t running, std::int64_t ns) const noexcept {
     if (running >= ns || c.header.max_time_ns < ns) return c.header.first_seq;
     std::span<const std::byte> rest = c.body;
