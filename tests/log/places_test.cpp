@@ -1,0 +1,167 @@
+// What stands beside the segments: LOCK, epochs, the first free seq, manifests.
+#include "log_fixture.hpp"
+
+#include "../../lib/recorder/manifest.hpp"
+
+#include <evbus/log/log_lock.hpp>
+#include <evbus/log/seq_floor.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+using namespace log_test;
+
+TEST_CASE("lock: a second holder is refused and told who has it; death frees it") {
+    test_log t;
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const log::log_lock held = log::log_lock::acquire(log::posix(), t.dir, "evrecord");
+        static_cast<void>(!::write(ready[1], "x", 1));
+        ::pause();
+        ::_exit(0);
+    }
+    char c;
+    REQUIRE(::read(ready[0], &c, 1) == 1);
+    CHECK(!log::log_lock::try_acquire(log::posix(), t.dir, "test"));
+    try {
+        const log::log_lock l = log::log_lock::acquire(log::posix(), t.dir, "test", std::chrono::milliseconds(30));
+        FAIL("a held lock was taken");
+    } catch (const evbus::error& e) {
+        CHECK(e.kind() == errc::busy);
+        CHECK(std::string(e.what()).find("process " + std::to_string(child) + " (evrecord)") != std::string::npos);
+    }
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    const log::log_lock mine = log::log_lock::acquire(log::posix(), t.dir, "test");
+    CHECK(!log::log_lock::try_acquire(log::posix(), t.dir, "test")); // not even twice in one process
+}
+
+TEST_CASE("epochs: lines are read back, and one cut off by a crash is left out") {
+    test_log t;
+    const log::log_dir dir{t.dir};
+    CHECK(log::read_epochs(log::posix(), dir).empty());
+    log::append_epoch(log::posix(), dir, {epoch_t{0xabc}, 1, 100, "boot-1"});
+    log::append_epoch(log::posix(), dir, {epoch_t{0xdef}, 500, 200, ""});
+    std::string text = test_log::slurp(dir.epochs());
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        test_log::spit(dir.epochs(), text.substr(0, cut));
+        const auto some = log::read_epochs(log::posix(), dir);
+        CHECK(some.size() <= 2);
+        for (const auto& e : some) CHECK((e.first_seq == 1 || e.first_seq == 500));
+        log::append_epoch(log::posix(), dir, {epoch_t{7}, 900, 300, "boot-2"});
+        const auto all = log::read_epochs(log::posix(), dir);
+        REQUIRE(!all.empty());
+        CHECK(all.back().first_seq == 900);
+        CHECK(all.back().boot_id == "boot-2");
+    }
+}
+
+TEST_CASE("seq floor: every place that remembers a seq is heard") {
+    test_log t;
+    const log::log_dir dir{t.dir};
+    const auto floor = [&] { return log::seq_floor(log::posix(), t.dir).next; };
+    CHECK(floor() == 1);
+    t.event("a", "1", 77).event("a", "2", 55).write();
+    t.crash();
+    CHECK(floor() == 3);
+    CHECK(log::seq_floor(log::posix(), t.dir).last_time_ns == 77);
+    CHECK(log::seq_floor(log::posix(), t.dir).bus == test_bus);
+    log::append_epoch(log::posix(), dir, {epoch_t{1}, 10, 100, "b"});
+    CHECK(floor() == 11);
+    test_log::spit(dir.quarantine() + "/" + log::seq_digits(3) + ".128." + log::seq_digits(20) + ".torn", "x");
+    CHECK(floor() == 21);
+    test_log::spit(dir.cursors() + "/billing." + log::seq_digits(30) + ".cursor", "x");
+    test_log::spit(dir.cursors() + "/plain.cursor", "x");
+    CHECK(floor() == 31);
+    recorder::manifest m;
+    m.run = 5;
+    m.last_seq = 40;
+    REQUIRE(recorder::save_manifest(log::posix(), dir, m) == 0);
+    CHECK(floor() == 41);
+    test_log::spit(log::segment_path(dir, 51), "not a segment");
+    CHECK(floor() == 51);
+}
+
+TEST_CASE("seq floor: a log that is not there begins at 1") {
+    CHECK(log::seq_floor(log::posix(), "/dev/shm/evbus-no-such-log").next == 1);
+}
+
+TEST_CASE("manifest: what is saved is loaded, and a run found running has crashed") {
+    test_log t;
+    static_cast<void>(t.writer());
+    const log::log_dir dir{t.dir};
+    recorder::manifest m;
+    m.run = recorder::make_run_id(1'000, 42);
+    m.bus = "md";
+    m.id = test_bus;
+    m.epoch = epoch_t{9};
+    m.config = {{"sync", "interval"}, {"segment-bytes", "268435456"}};
+    m.pid = 42;
+    m.started_ns = 1'000;
+    m.first_seq = 3;
+    m.last_seq = max_seq - 1;
+    REQUIRE(recorder::save_manifest(log::posix(), dir, m) == 0);
+    auto all = recorder::load_manifests(log::posix(), dir);
+    REQUIRE(all.runs.size() == 1);
+    const recorder::manifest& got = all.runs[0];
+    CHECK(recorder::to_json(got) == recorder::to_json(m));
+    CHECK(got.last_seq == max_seq - 1);
+    CHECK(got.config == m.config);
+    m.last_seq = 5;
+    REQUIRE(recorder::save_manifest(log::posix(), dir, m) == 0);
+    all = recorder::load_manifests(log::posix(), dir);
+    CHECK(recorder::mark_crashed(log::posix(), dir, all, 9) == 1);
+    all = recorder::load_manifests(log::posix(), dir);
+    CHECK(all.runs[0].status == recorder::run_status::crashed);
+    CHECK(all.runs[0].last_seq == 9);
+    CHECK(recorder::mark_crashed(log::posix(), dir, all, 9) == 0);
+    const std::string text = recorder::to_json(m);
+    for (std::size_t cut = 0; cut + 2 < text.size(); ++cut) CHECK(!recorder::parse_manifest(text.substr(0, cut)));
+    test_log::spit(dir.runs() + "/0000000000000001.json", "{}");
+    all = recorder::load_manifests(log::posix(), dir);
+    CHECK(all.unreadable == lines{"0000000000000001.json"});
+}
+
+TEST_CASE("footer: it names topics, header-free counts, times and the blocks a topic stands in") {
+    test_log t;
+    for (int i = 0; i < 3000; ++i) t.event(i % 1000 == 0 ? "rare" : "common", "some payload of some length", i + 1).write();
+    t.voids(4).lost(2).write();
+    t.close();
+    t.crash();
+    log::segment_reader in;
+    REQUIRE(in.open(log::posix(), t.path(0), test_bus.seed()) == 0);
+    log::segment_footer footer;
+    REQUIRE(footer.open(in.source(), 1, test_bus.seed()));
+    const auto sum = footer.summary();
+    REQUIRE(sum);
+    CHECK(sum->events == 3000);
+    CHECK(sum->voids == 4);
+    CHECK(sum->lost == 2);
+    CHECK(sum->last_seq == 3006);
+    CHECK(sum->min_time_ns == 1);
+    CHECK(sum->max_time_ns == 3000);
+    const auto blocks = footer.blocks();
+    CHECK(blocks.size() > 5);
+    const auto topics = footer.read(log::section_kind::topics);
+    REQUIRE(topics);
+    log::name_table table;
+    std::memcpy(&table, topics->body.data(), sizeof table);
+    REQUIRE(table.entries == 2);
+    log::name_entry rare;
+    std::memcpy(&rare, topics->body.data() + sizeof table, sizeof rare);
+    CHECK(rare.hash == topic_hash("rare"));
+    CHECK(rare.count == 3);
+    CHECK(rare.last_seq == 2001);
+    CHECK(rare.places == 3);
+    std::uint32_t place = 0;
+    std::memcpy(&place, topics->body.data() + sizeof table + 2 * sizeof rare + 4, sizeof place);
+    CHECK(blocks.at(place).first_seq <= 1001);
+    CHECK(blocks.at(place).last_seq >= 1001);
+    CHECK(!footer.read(static_cast<log::section_kind>(77)));
+}
