@@ -196,6 +196,8 @@ public:
     [[nodiscard]] std::span<const std::uint64_t> words() const noexcept {
         return {words_.data(), count_ == 0 ? 0 : padded8(used_) / 8};
     }
+    /// A view for publish_options; valid as long as this object, until add().
+    operator headers_view() const noexcept { return view(); }
     [[nodiscard]] headers_view view() const noexcept { return headers_view(std::as_bytes(words())); }
 
 private:

@@ -54,7 +54,7 @@ struct published {
 };
 
 struct publish_options {
-    headers_view headers{}; ///< from evbus::headers, or those of an event read
+    headers_view headers{}; ///< of an evbus::headers, or those of an event that was read
 };
 
 struct publisher_options {
@@ -190,7 +190,7 @@ private:
             if (status == ring::claim_status::claimed) [[likely]] return publish_status::published;
             return claim_slow(status, limit);
         }
-        [[gnu::noinline]] publish_status claim_slow(ring::claim_status status, std::int64_t limit) noexcept;
+        publish_status claim_slow(ring::claim_status status, std::int64_t limit) noexcept;
 
         void write(const topic& to, std::span<const std::byte> block, std::span<const std::byte> payload,
                    fragment_part part) noexcept {
@@ -283,7 +283,7 @@ inline void publisher::pen::unblock_frontier(std::int64_t now_ns) noexcept {
     bell.ring(place.number());
 }
 
-inline publish_status publisher::pen::claim_slow(ring::claim_status status, std::int64_t limit) noexcept {
+[[gnu::noinline]] inline publish_status publisher::pen::claim_slow(ring::claim_status status, std::int64_t limit) noexcept {
     const std::int64_t start = detail::steady_ns();
     for (int turn = 0;; ++turn) {
         switch (status) {

@@ -21,13 +21,15 @@ class attachment {
 public:
     /// Attaches to the bus, or throws: not_found, permission, or one of the errors of a ring that is
     /// not what it should be. `ring_access` read_write is for who publishes.
-    [[nodiscard]] static std::shared_ptr<attachment> open(const std::string& bus, access ring_access) {
+    /// `ctl_access` read_only is for who only looks on: it takes no place and repairs nothing, even if it might.
+    [[nodiscard]] static std::shared_ptr<attachment> open(const std::string& bus, access ring_access,
+                                                          access ctl_access = access::read_write) {
         check_bus_name(bus);
         // A bus that is removed and created again between our two opens shows the old ring with its
         // ctl gone; the next look shows the new one.
         for (int tries = 0;; ++tries) {
             std::shared_ptr<attachment> attached(new attachment);
-            if (attached->open_once(bus, ring_access)) return attached;
+            if (attached->open_once(bus, ring_access, ctl_access)) return attached;
             if (tries == 100)
                 throw error(errc::not_found, {"attach to bus", shm_path(ring_object(bus)),
                                               "the ring is there, but its control object is gone",
@@ -66,7 +68,7 @@ public:
 private:
     attachment() = default;
 
-    bool open_once(const std::string& bus, access ring_access) {
+    bool open_once(const std::string& bus, access ring_access, access ctl_access) {
         const std::string path = shm_path(ring_object(bus));
         ring_access_ = ring_access;
         const shm_file ring = shm_file::try_open(ring_object(bus), ring_access);
@@ -79,7 +81,7 @@ private:
         check_mode(ring_stat, path);
         shape_ = description_.shape();
         ring_inode_ = ring_stat.st_ino;
-        if (!open_ctl(ring_stat)) return false;
+        if (!open_ctl(ring_stat, ctl_access)) return false;
 
         ring_region_ = map(ring, ring_access, description_.raw.file_bytes);
         ctl_region_ = map(ctl_file_, may_write_ ? access::read_write : access::read_only, ctl_bytes);
@@ -122,11 +124,11 @@ private:
         throw error(errc::mismatch, {"attach to bus", path, text, "set the mode back with chmod, if you trust what is in it"});
     }
 
-    bool open_ctl(const struct stat& ring_stat) {
+    bool open_ctl(const struct stat& ring_stat, access ctl_access) {
         const std::string object = ctl_object(description_.name, description_.epoch());
         const std::string path = shm_path(object);
-        ctl_file_ = shm_file::try_open(object, access::read_write);
-        may_write_ = static_cast<bool>(ctl_file_);
+        ctl_file_ = shm_file::try_open(object, ctl_access);
+        may_write_ = ctl_file_ && ctl_access == access::read_write;
         if (!ctl_file_ && errno == EACCES) ctl_file_ = shm_file::try_open(object, access::read_only);
         if (!ctl_file_) {
             if (errno == ENOENT) return false;

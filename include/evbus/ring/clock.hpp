@@ -16,6 +16,10 @@ namespace evbus {
 inline namespace v1 {
 namespace ring {
 
+/// GCC's and clang's 128-bit integers, which -Wpedantic knows nothing of.
+__extension__ using wide_int = __int128;
+__extension__ using wide_uint = unsigned __int128;
+
 /// A counter and a wall clock reading of the same moment.
 struct clock_sample {
     std::uint64_t ticks;
@@ -43,8 +47,8 @@ struct clock_line {
     std::uint64_t ns_per_tick = 0; ///< 32 fractional bits
 
     [[nodiscard]] std::int64_t to_ns(std::uint64_t ticks) const noexcept {
-        const auto span = static_cast<__int128>(static_cast<std::int64_t>(ticks - begin_ticks));
-        return static_cast<std::int64_t>(base_ns + static_cast<std::uint64_t>(span * ns_per_tick >> 32));
+        const auto span = static_cast<wide_int>(static_cast<std::int64_t>(ticks - begin_ticks));
+        return static_cast<std::int64_t>(base_ns + static_cast<std::uint64_t>(span * static_cast<wide_int>(ns_per_tick) >> 32));
     }
 };
 
@@ -79,11 +83,11 @@ private:
     static constexpr std::int64_t settle_ns = 4'000'000'000; ///< an error is steered away over this long
 
     static std::uint64_t rate(const clock_sample& a, const clock_sample& b) noexcept {
-        const auto ns = static_cast<unsigned __int128>(static_cast<std::uint64_t>(b.ns - a.ns)) << 32;
+        const auto ns = static_cast<wide_uint>(static_cast<std::uint64_t>(b.ns - a.ns)) << 32;
         const std::uint64_t ticks = b.ticks - a.ticks;
         return ticks == 0 ? std::uint64_t{1} << 32 : static_cast<std::uint64_t>(ns / ticks);
     }
-    static void steer(clock_table& table, const clock_line& line, const clock_sample& now, std::int64_t shown,
+    static void steer(clock_table& table, clock_line line, clock_sample now, std::int64_t shown,
                       std::int64_t age) noexcept {
         // Drift of the line's own rate over its life, plus what brings today's error to zero; never
         // more than a tenth either way, so that time rises whatever the wall clock does.

@@ -11,6 +11,7 @@
 
 #include <evbus/detail/cpu.hpp>
 #include <evbus/detail/system.hpp>
+#include <evbus/ring/clock.hpp>
 #include <evbus/ring/description.hpp>
 #include <evbus/ring/liveness.hpp>
 #include <evbus/ring/shm.hpp>
@@ -150,6 +151,7 @@ inline std::size_t remove_orphaned_ctl(const std::string& bus) {
         const bip::mapped_region region = map(ring, access::read_write, bytes);
         fill_description(*static_cast<ring_header*>(region.get_address()), c);
         fill_slots(static_cast<std::byte*>(region.get_address()) + sizeof(ring_header), c);
+        if (c.stamps == stamp_mode::counter) clock_keeper::begin(static_cast<ring_header*>(region.get_address())->clock);
     }
     if (!ctl.link_as(ctl_object_name))
         throw error(errc::already_exists, {"create bus", shm_path(ctl_object_name), "the random name is taken", "try again"});

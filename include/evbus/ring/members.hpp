@@ -121,7 +121,10 @@ public:
     /// Leaves in good order. In a forked child it does nothing: the number is its parent's.
     ~membership() {
         if (!lock_) return;
-        if (at_->in_child()) return lock_.forget();
+        if (at_->in_child()) {
+            lock_.forget();
+            return;
+        }
         at_->member(number_).state.store(static_cast<std::uint8_t>(member_state::left), std::memory_order_release);
     }
 

@@ -1,0 +1,189 @@
+// From frames to events: joins the fragments of large events, and keeps the account of every seq
+// that a reader walked over. Fed by subscriber (from the ring), consumer and tools (from ring and
+// log alike), always in seq order.
+//
+// The sum law, in seqs: delivered + filtered + voids + gaps + open = walked.
+#pragma once
+
+#include <evbus/event.hpp>
+#include <evbus/frame.hpp>
+#include <evbus/ids.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace evbus {
+inline namespace v1 {
+
+/// The account of one reader. All in seqs but `events`.
+struct tally {
+    std::uint64_t events = 0;    ///< given to the handler
+    std::uint64_t delivered = 0; ///< seqs of those events; a large event has several
+    std::uint64_t filtered = 0;  ///< rejected by the filter, or before the start that was asked for
+    std::uint64_t voids = 0;     ///< nothing was published there
+    std::uint64_t open = 0;      ///< fragments of events that are not whole yet
+    std::array<std::uint64_t, gap_causes> gaps{}; ///< by gap_cause
+    std::uint64_t overwritten_while_reading = 0;  ///< of gaps[overwritten]: found while copying
+
+    [[nodiscard]] std::uint64_t lost() const noexcept {
+        std::uint64_t sum = 0;
+        for (std::uint64_t g : gaps) sum += g;
+        return sum;
+    }
+    [[nodiscard]] std::uint64_t in_gaps(gap_cause cause) const noexcept { return gaps[static_cast<std::size_t>(cause)]; }
+    [[nodiscard]] std::uint64_t walked() const noexcept { return delivered + filtered + voids + open + lost(); }
+};
+
+class delivery {
+public:
+    /// `max_open_bytes` bounds the memory for events that are not whole yet.
+    explicit delivery(std::size_t max_open_bytes = std::size_t{48} << 20) : max_open_bytes_(max_open_bytes) {}
+
+    /// A frame that the filter let pass, published at `published_ns`.
+    template <class OnEvent, class OnGap>
+    void frame(seq_t seq, const frame_view& f, std::int64_t published_ns, OnEvent&& on_event, OnGap&& on_gap) {
+        if (open_.empty() && !f.is_fragment()) [[likely]] return give_single(seq, f, published_ns, on_event);
+        frame_slow(seq, f, published_ns, on_event, on_gap);
+    }
+    /// A frame that the filter rejected. Its publisher's open event, if there is one, ended unfinished.
+    template <class OnGap>
+    void rejected(publisher_id by, OnGap&& on_gap) {
+        ++tally_.filtered;
+        if (!open_.empty()) [[unlikely]] end_open_of(by.number, on_gap);
+    }
+    void filtered() noexcept { ++tally_.filtered; }
+    void voided(std::uint64_t seqs = 1) noexcept { tally_.voids += seqs; }
+    /// Seqs that cannot be given. Open events go on if their next fragment fits.
+    template <class OnGap>
+    void gap(seq_range range, gap_cause cause, OnGap&& on_gap) {
+        if (range.count() == 0) return;
+        last_gap_ = range.last;
+        give_gap({range, cause, range.count()}, on_gap);
+    }
+    /// A publisher is gone: what it left open was never published.
+    template <class OnGap>
+    void publisher_ended(publisher_id who, OnGap&& on_gap) {
+        for (std::size_t i = 0; i < open_.size(); ++i)
+            if (open_[i].publisher == who) return end_open(i, on_gap);
+    }
+
+    /// Publishers with an event that is not whole yet.
+    [[nodiscard]] std::vector<publisher_id> open_publishers() const {
+        std::vector<publisher_id> all;
+        for (const open_event& o : open_) all.push_back(o.publisher);
+        return all;
+    }
+    [[nodiscard]] bool has_open() const noexcept { return !open_.empty(); }
+    [[nodiscard]] const tally& account() const noexcept { return tally_; }
+    void count_overwritten_while_reading() noexcept { ++tally_.overwritten_while_reading; }
+
+private:
+    struct open_event {
+        publisher_id publisher;
+        seq_range seqs;
+        std::uint64_t count;
+        std::uint32_t total;
+        std::uint64_t topic_hash;
+        std::string topic;
+        std::vector<std::byte> headers_block;
+        std::vector<std::byte> payload;
+    };
+
+    template <class OnEvent>
+    void give_single(seq_t seq, const frame_view& f, std::int64_t published_ns, OnEvent&& on_event) {
+        ++tally_.delivered;
+        ++tally_.events;
+        on_event(event({{seq, seq}, f.header.topic_hash, published_ns, f.publisher(), f.topic, f.payload, f.headers_block}));
+    }
+    template <class OnGap>
+    void give_gap(const evbus::gap& g, OnGap&& on_gap) {
+        tally_.gaps[static_cast<std::size_t>(g.cause) % gap_causes] += g.seqs;
+        on_gap(g);
+    }
+
+    template <class OnEvent, class OnGap>
+    [[gnu::noinline]] void frame_slow(seq_t seq, const frame_view& f, std::int64_t published_ns, OnEvent&& on_event, OnGap&& on_gap) {
+        std::size_t at = find_open(f.publisher().number);
+        if (at != open_.size() && !continues(open_[at], f)) {
+            end_open(at, on_gap);
+            at = open_.size();
+        }
+        if (!f.is_fragment()) return give_single(seq, f, published_ns, on_event);
+        if (at == open_.size()) {
+            if (!f.is_first()) return orphan(seq, on_gap);
+            open_.push_back({f.publisher(), {seq, seq}, 0, f.total, f.header.topic_hash, std::string(f.topic),
+                             {f.headers_block.begin(), f.headers_block.end()}, {}});
+        }
+        open_event& o = open_[at];
+        o.payload.insert(o.payload.end(), f.payload.begin(), f.payload.end());
+        o.seqs.last = seq;
+        ++o.count;
+        ++tally_.open;
+        open_bytes_ += f.payload.size();
+        if (o.payload.size() == o.total) return give_joined(at, published_ns, on_event);
+        if (open_bytes_ > max_open_bytes_) drop_oldest(on_gap);
+    }
+    [[nodiscard]] static bool continues(const open_event& o, const frame_view& f) noexcept {
+        return f.is_fragment() && f.offset == o.payload.size() && f.offset != 0 && f.total == o.total &&
+               f.publisher() == o.publisher && f.header.topic_hash == o.topic_hash && f.topic == o.topic;
+    }
+    /// The rest of an event whose beginning this reader has not: begun before its start, or lost.
+    template <class OnGap>
+    void orphan(seq_t seq, OnGap&& on_gap) {
+        if (last_gap_ == no_seq) ++tally_.filtered;
+        else give_gap({{seq, seq}, gap_cause::incomplete, 1}, on_gap);
+    }
+    template <class OnEvent>
+    void give_joined(std::size_t at, std::int64_t published_ns, OnEvent&& on_event) {
+        const open_event whole = take_open(at);
+        tally_.delivered += whole.count;
+        ++tally_.events;
+        on_event(event({whole.seqs, whole.topic_hash, published_ns, whole.publisher, whole.topic, whole.payload, whole.headers_block}));
+    }
+    template <class OnGap>
+    void end_open_of(member_no number, OnGap&& on_gap) {
+        const std::size_t at = find_open(number);
+        if (at != open_.size()) end_open(at, on_gap);
+    }
+    /// Ended by its own publisher it was never published; if a gap may hold its rest, it is lost.
+    template <class OnGap>
+    void end_open(std::size_t at, OnGap&& on_gap) {
+        const open_event o = take_open(at);
+        if (last_gap_ > o.seqs.last) give_gap({o.seqs, gap_cause::incomplete, o.count}, on_gap);
+        else tally_.voids += o.count;
+    }
+    template <class OnGap>
+    void drop_oldest(OnGap&& on_gap) {
+        const auto oldest = std::min_element(open_.begin(), open_.end(), [](const open_event& a, const open_event& b) {
+            return a.seqs.first < b.seqs.first;
+        });
+        const open_event o = take_open(static_cast<std::size_t>(oldest - open_.begin()));
+        last_gap_ = std::max(last_gap_, o.seqs.last);
+        give_gap({o.seqs, gap_cause::incomplete, o.count}, on_gap);
+    }
+    [[nodiscard]] std::size_t find_open(member_no number) const noexcept {
+        std::size_t at = 0;
+        while (at != open_.size() && open_[at].publisher.number != number) ++at;
+        return at;
+    }
+    open_event take_open(std::size_t at) {
+        open_event o = std::move(open_[at]);
+        open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
+        tally_.open -= o.count;
+        open_bytes_ -= o.payload.size();
+        return o;
+    }
+
+    std::vector<open_event> open_;
+    std::size_t open_bytes_ = 0;
+    std::size_t max_open_bytes_;
+    seq_t last_gap_ = no_seq;
+    tally tally_;
+};
+
+} // namespace v1
+} // namespace evbus

@@ -1,0 +1,190 @@
+// Creating a bus, with everything that keeps its seqs from ever coming back. Included by bus.hpp.
+#pragma once
+
+#include <evbus/bus.hpp>
+#include <evbus/detail/system.hpp>
+#include <evbus/log/epochs.hpp>
+#include <evbus/log/log_lock.hpp>
+#include <evbus/log/seq_floor.hpp>
+#include <evbus/ring/clock.hpp>
+#include <evbus/ring/create.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace evbus {
+inline namespace v1 {
+namespace detail {
+
+/// Least distance that a new ring keeps from one whose last seqs nobody knows.
+inline constexpr std::uint64_t unknown_ring_jump = std::uint64_t{1} << 44;
+
+inline void check_option(bool fine, const std::string& bus, const std::string& option, const std::string& rule) {
+    if (!fine) throw error(errc::bad_option, {"create bus " + bus, option, "out of range", rule});
+}
+
+/// Throws bad_name or bad_option.
+inline void check_options(const std::string& name, const bus_options& o) {
+    ring::check_bus_name(name);
+    check_option(ring::valid_slots(o.slots.value_or(default_slots)), name, "slots " + std::to_string(o.slots.value_or(0)),
+                 "use a power of two from 64 to 16777216");
+    check_option(ring::valid_slot_bytes(o.slot_bytes.value_or(default_slot_bytes)), name,
+                 "slot bytes " + std::to_string(o.slot_bytes.value_or(0)), "use a multiple of 64 from 128 to 65536");
+    check_option(o.with_log || o.pacing.value_or(pacing::overwrite) == pacing::overwrite, name,
+                 std::string("pacing ") + to_string(o.pacing.value_or(pacing::overwrite)),
+                 "a bus without a log has no recorder to keep pace with: use overwrite");
+    check_option(o.stall_limit.count() > 0, name, "stall limit", "use more than 0 ns");
+    check_option(o.log_dir.value_or("").size() <= ring::max_log_dir, name, "log directory", "use a path of at most 1023 bytes");
+}
+
+[[nodiscard]] inline unsigned file_mode(group_access g) noexcept {
+    return g == group_access::none ? 0600 : g == group_access::read ? 0640 : 0660;
+}
+[[nodiscard]] inline unsigned dir_mode(group_access g) noexcept {
+    return g == group_access::none ? 0700 : g == group_access::read ? 0750 : 0770;
+}
+[[nodiscard]] inline group_access group_of_mode(unsigned mode) noexcept {
+    return (mode & 0020) != 0 ? group_access::write : (mode & 0040) != 0 ? group_access::read : group_access::none;
+}
+
+/// The counter where it can be trusted, else the clock; says so when it is the clock.
+[[nodiscard]] inline ring::stamp_mode choose_stamps(const bus_options& o) {
+    if (!o.stamps) return ring::stamp_mode::none;
+    const std::string source = read_small_file("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    // A kernel that keeps time by something slower has found the counter wanting.
+    const bool distrusted = source == "hpet" || source == "acpi_pm" || source == "jiffies" || source == "refined-jiffies";
+    if (counter_is_invariant() && !distrusted) return ring::stamp_mode::counter;
+    if (o.on_notice)
+        o.on_notice({notice_kind::clock_fallback, "the time-stamp counter is not invariant here: events are stamped "
+                                                  "by clock_gettime, which costs about 20 ns each"});
+    return ring::stamp_mode::wall_ns;
+}
+
+/// The log's directory as every process can find it; makes it when it is missing.
+[[nodiscard]] inline std::string make_log_dir(const std::string& name, const bus_options& o) {
+    const unsigned mode = dir_mode(o.group.value_or(group_access::none));
+    if (!o.log_dir) return log::make_default_log_dir(log::posix(), name, mode);
+    const std::string dir = std::filesystem::absolute(*o.log_dir).lexically_normal().string();
+    if (const int r = log::make_dirs(log::posix(), dir, mode); r < 0)
+        throw_errno(-r, "make log directory", dir, "name a directory that can be written with --log");
+    return dir;
+}
+
+/// First seq and bus id for a new ring on this log. The caller holds the log's LOCK.
+inline void continue_log(const std::string& dir, const bus_options& o, ring::creation& c) {
+    const log::known_seqs known = log::seq_floor(log::posix(), dir);
+    const std::vector<log::epoch_record> epochs = log::read_epochs(log::posix(), {dir});
+    c.first_seq = known.next;
+    c.id = known.bus;
+    if (!epochs.empty()) {
+        const log::epoch_record& last = epochs.back();
+        if (!last.name.empty() && last.name != "-" && last.name != c.name)
+            throw error(errc::foreign_log, {"create bus " + c.name, dir, "that log belongs to bus '" + last.name + "'",
+                                            "choose another directory with --log"});
+        if (c.id.empty()) c.id = last.bus;
+        const bool ended_well = epochs.size() > 1 && epochs[epochs.size() - 2].epoch == last.epoch;
+        if (!ended_well) {
+            const std::int64_t silence = wall_ns() - known.last_time_ns;
+            c.first_seq += std::max<std::uint64_t>(unknown_ring_jump, silence > 0 ? static_cast<std::uint64_t>(silence) : 0);
+            if (o.on_notice)
+                o.on_notice({notice_kind::repaired, "the last ring of this bus vanished with what was not recorded: the new one "
+                                                    "starts at a seq far above all that it can have given out", c.first_seq});
+        }
+    }
+    if (c.id.empty()) c.id = random_bus_id();
+    log::append_epoch(log::posix(), {dir}, {c.epoch, c.first_seq, wall_ns(), boot_id(), c.id, c.name}, c.mode);
+}
+
+/// Makes the ring. With a log, the caller holds its LOCK. False when another process was first.
+[[nodiscard]] inline bool create_bus(const std::string& name, const std::string& log_dir, const bus_options& o) {
+    ring::creation c;
+    c.name = name;
+    c.slots = o.slots.value_or(default_slots);
+    c.slot_bytes = o.slot_bytes.value_or(default_slot_bytes);
+    c.mode = file_mode(o.group.value_or(group_access::none));
+    c.pacing = o.pacing.value_or(o.with_log ? pacing::paced : pacing::overwrite);
+    c.stamps = choose_stamps(o);
+    c.stall_limit_ns = static_cast<std::uint64_t>(o.stall_limit.count());
+    c.epoch = static_cast<epoch_t>(random_u64());
+    c.log_dir = log_dir;
+    if (o.with_log) continue_log(log_dir, o, c);
+    else c.id = random_bus_id();
+    return ring::create_ring(c);
+}
+
+template <class Value>
+void check_same(const std::string& bus, const char* what, const std::optional<Value>& asked, const Value& there) {
+    const auto text = [](const Value& v) -> std::string {
+        if constexpr (std::is_arithmetic_v<Value>) return std::to_string(v);
+        else if constexpr (std::is_enum_v<Value>) return to_string(v);
+        else return v;
+    };
+    if (asked && *asked != there)
+        throw error(errc::mismatch, {"open bus " + bus, what, "asked for " + text(*asked) + ", but the bus has " + text(there),
+                                     "leave the option away, or remove the bus and create it anew"});
+}
+
+} // namespace detail
+
+inline bus bus::create(const std::string& name, const bus_options& options) {
+    detail::check_options(name, options);
+    std::string dir;
+    std::optional<log::log_lock> lock;
+    if (options.with_log) {
+        dir = detail::make_log_dir(name, options);
+        const auto patience = std::chrono::seconds(5);
+        const auto deadline = std::chrono::steady_clock::now() + patience;
+        while (!(lock = log::log_lock::try_acquire(log::posix(), dir, "creating bus " + name, {},
+                                                   detail::file_mode(options.group.value_or(group_access::none))))) {
+            // Who holds it may be making this very bus.
+            const bool there = static_cast<bool>(ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only));
+            if (there || std::chrono::steady_clock::now() > deadline) break;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        if (!lock && !ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only))
+            throw error(errc::busy, {"create bus " + name, log::log_dir{dir}.lock(),
+                                     "held by " + log::log_lock::holder(log::posix(), dir) + ", which has no ring to record",
+                                     "stop that process, or choose another log directory"});
+    }
+    const bool there = static_cast<bool>(ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only));
+    if (there || !detail::create_bus(name, dir, options))
+        throw error(errc::already_exists, {"create bus " + name, ring::shm_path(ring::ring_object(name)), "it is there already",
+                                           "open it, or remove it first with evctl remove " + name});
+    bus made = open(name);
+    return made;
+}
+
+inline bus bus::open_or_create(const std::string& name, const bus_options& options) {
+    detail::check_options(name, options);
+    const auto opened = [&]() -> std::optional<bus> {
+        try {
+            return open(name);
+        } catch (const error& e) {
+            if (e.kind() != errc::not_found) throw;
+            return std::nullopt;
+        }
+    };
+    std::optional<bus> found = opened();
+    while (!found) {
+        try {
+            found = create(name, options);
+        } catch (const error& e) {
+            if (e.kind() != errc::already_exists) throw;
+            found = opened();
+        }
+    }
+    detail::check_same(name, "slots", options.slots, found->slots());
+    detail::check_same(name, "slot bytes", options.slot_bytes, found->slot_bytes());
+    detail::check_same(name, "pacing", options.pacing, found->pacing());
+    detail::check_same(name, "group", options.group, detail::group_of_mode(found->at_->description().raw.mode));
+    if (options.log_dir)
+        detail::check_same<std::string>(name, "log directory", std::filesystem::absolute(*options.log_dir).lexically_normal().string(),
+                                        found->log_dir());
+    return *std::move(found);
+}
+
+} // namespace v1
+} // namespace evbus

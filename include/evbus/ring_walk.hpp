@@ -1,0 +1,180 @@
+// Walking the ring seq by seq: what subscriber and consumer share. Every seq ends up in the account
+// of `deliver`; what happens when the ring went round is the caller's business.
+#pragma once
+
+#include <evbus/bus.hpp>
+#include <evbus/delivery.hpp>
+#include <evbus/filter.hpp>
+#include <evbus/read_options.hpp>
+#include <evbus/ring/clock.hpp>
+#include <evbus/ring/members.hpp>
+#include <evbus/ring/slot_reader.hpp>
+#include <evbus/ring/waiter.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace evbus {
+inline namespace v1 {
+
+class ring_walk {
+public:
+    ring_walk(const bus& on, const read_options& how, ring::member_kind kind)
+        : at(on.attach(ring::access::read_only)), wanted(how.filters, how.exclude), slots_(*at, wanted),
+          clock_(at->ring().clock, at->description().stamps()), watch_(*at) {
+        wanted.remember();
+        if (at->may_write()) place.emplace(at, kind, how.name);
+        waits_.emplace(*at, place ? std::optional(place->number()) : std::nullopt, how.wait, how.spin.count());
+    }
+    ring_walk(const ring_walk&) = delete;
+    ring_walk& operator=(const ring_walk&) = delete;
+
+    std::shared_ptr<ring::attachment> at;
+    filter_set wanted;
+    std::optional<ring::membership> place; ///< empty without write permission
+    delivery deliver;
+    seq_t next = no_seq;
+    std::int64_t not_before_ns = 0; ///< frames stamped earlier count as filtered, until one is not
+    bool closed = false;            ///< the ring's end was read
+
+    /// Gives what is there. `on_lap(resume, while_reading)` is called when `next` is gone from the ring; it
+    /// moves `next` on and returns true, or returns false to end the poll there.
+    template <class OnEvent, class OnGap, class OnLap>
+    std::size_t poll(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits, OnLap&& on_lap) {
+        const std::uint64_t events_before = deliver.account().events;
+        std::size_t bytes = 0;
+        if (next < at->first_seq() && !on_lap(at->first_seq(), false)) [[unlikely]] return 0;
+        const auto counted = [&](const event& e) {
+            bytes += e.payload().size();
+            on_event(e);
+        };
+        // A filter that rejects everything must not keep the caller here for ever either.
+        const seq_t stop = next + limits.max_events + at->shape().slots();
+        bool rested = false;
+        while (next < stop && bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
+            const ring::slot_state state = slots_.read(next);
+            if (state == ring::slot_state::frame) [[likely]] {
+                if (streaming_) slots_.prefetch(next + prefetch_ahead);
+                take_frame(counted, on_gap);
+            } else if (state == ring::slot_state::nothing) {
+                // In a stream: who polls the very line that is being written takes it from the writer in
+                // mid-write. Resting lets a burst gather.
+                if (!streaming_ || std::exchange(rested, true)) break;
+                for (int i = 0; i < rest_pauses; ++i) detail::cpu_pause();
+            } else if (!take_other(state, on_gap, on_lap)) {
+                break;
+            }
+        }
+        const std::uint64_t given = deliver.account().events - events_before;
+        watch_stream(given);
+        publish_position();
+        return given;
+    }
+
+    /// Waits until the slot of `next` says something, at most `timeout_ns`.
+    bool wait(std::int64_t timeout_ns) noexcept {
+        if (closed || at->in_child()) return false;
+        end_open_of_the_dead();
+        return waits_->wait(next, timeout_ns, [&]() -> std::int64_t {
+            const ring::slot_word word = ring::load_word(*at, next);
+            if (word.phase() != ring::phase::writing) return 0;
+            return look_at_unfinished(word) ? 0 : watch_.next_look_ns();
+        });
+    }
+    /// Is the slot of `next` gone from the ring?
+    [[nodiscard]] bool lapped() const noexcept {
+        return next < at->first_seq() || ring::load_word(*at, next).laps_ahead_of(at->shape().lap(next)) > 0;
+    }
+    /// After lapped(): where the ring can be read again.
+    [[nodiscard]] seq_t resume_seq() noexcept {
+        if (next < at->first_seq()) return at->first_seq();
+        return slots_.read(next) == ring::slot_state::lapped ? slots_.resume_after_lap(next) : next;
+    }
+    [[nodiscard]] std::uint64_t lag() const noexcept {
+        const seq_t head = ring::find_head(*at);
+        return head > next ? head - next : 0;
+    }
+    [[nodiscard]] std::int64_t last_published_ns() const noexcept { return last_ns_; }
+    void saw_time(std::int64_t ns) noexcept { last_ns_ = ns; }
+
+    void publish_position() noexcept {
+        if (!place) return;
+        constexpr auto relaxed = std::memory_order_relaxed;
+        ring::member_entry& e = place->entry();
+        const tally& t = deliver.account();
+        e.position.store(next, relaxed);
+        e.events.store(t.events, relaxed);
+        e.voids.store(t.voids, relaxed);
+        e.lost.store(t.lost(), relaxed);
+    }
+
+private:
+    template <class OnEvent, class OnGap>
+    void take_frame(OnEvent& on_event, OnGap& on_gap) {
+        const frame_view& f = slots_.frame();
+        const seq_t seq = next++;
+        last_ns_ = clock_.to_ns(f.header.published);
+        if (not_before_ns != 0) [[unlikely]] {
+            if (last_ns_ < not_before_ns) return deliver.rejected(f.publisher(), on_gap);
+            not_before_ns = 0;
+        }
+        deliver.frame(seq, f, last_ns_, on_event, on_gap);
+    }
+    /// Everything but a frame and "nothing yet". False when the walk ends here for now.
+    template <class OnGap, class OnLap>
+    [[gnu::noinline]] bool take_other(ring::slot_state state, OnGap& on_gap, OnLap& on_lap) {
+        switch (state) {
+        case ring::slot_state::rejected: deliver.rejected(slots_.publisher(), on_gap); break;
+        case ring::slot_state::voided: deliver.voided(); break;
+        case ring::slot_state::malformed: deliver.gap({next, next}, gap_cause::malformed, on_gap); break;
+        case ring::slot_state::lapped: return on_lap(slots_.resume_after_lap(next), false);
+        case ring::slot_state::overwritten: return on_lap(next + 1, true);
+        case ring::slot_state::unfinished: return look_at_unfinished(slots_.word());
+        case ring::slot_state::closed: closed = true; return false;
+        default: return false;
+        }
+        ++next;
+        return true;
+    }
+    /// True when `next` can be read again now.
+    bool look_at_unfinished(ring::slot_word word) noexcept {
+        switch (watch_.look(next, word)) {
+        case ring::stall_watch::verdict::wait: return false;
+        case ring::stall_watch::verdict::changed: waits_->ring(); return true;
+        case ring::stall_watch::verdict::is_void:
+            deliver.voided();
+            ++next;
+            return true;
+        }
+        return false;
+    }
+    /// Idle is the time to see whether the author of a half-read event is still there.
+    void end_open_of_the_dead() noexcept {
+        if (!deliver.has_open() || waits_->is_ready(next)) return;
+        for (const publisher_id& who : deliver.open_publishers())
+            if (ring::owner_is_dead(*at, who.number) && ring::find_head(*at) == next)
+                deliver.publisher_ended(who, [](const gap&) {});
+    }
+    /// Events that follow each other with hardly an empty poll between them are a stream too: a reader
+    /// at the writer's heels, which only a rest gets out of there.
+    void watch_stream(std::uint64_t given) noexcept {
+        if (given != 0) streaming_ = given >= 4 || std::exchange(empty_polls_, 0) <= 3;
+        else if (++empty_polls_ > 8) streaming_ = false;
+    }
+
+    static constexpr seq_t prefetch_ahead = 8;
+    static constexpr int rest_pauses = 32;
+
+    ring::slot_reader slots_;
+    ring::clock_view clock_;
+    ring::stall_watch watch_;
+    std::optional<ring::waiter> waits_;
+    std::int64_t last_ns_ = 0;
+    unsigned empty_polls_ = 0;
+    bool streaming_ = false;
+};
+
+} // namespace v1
+} // namespace evbus

@@ -1,0 +1,90 @@
+// Reading the ring alone: the fastest way, which says what it lost.
+#pragma once
+
+#include <evbus/bus.hpp>
+#include <evbus/delivery.hpp>
+#include <evbus/read_options.hpp>
+#include <evbus/ring_walk.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace evbus {
+inline namespace v1 {
+
+/// One reader of the ring. One thread at a time; movable. Polling throws nothing of its own (what a
+/// handler throws passes through, its event counting as delivered) and makes no system call but to
+/// repair a slot; it allocates only to join events larger than a slot. In a forked child it gives
+/// nothing.
+class subscriber {
+public:
+    using options = read_options;
+
+    /// Throws evbus::error: bad_filter, bad_name, exhausted. Without write permission it reads all the
+    /// same, but takes no number and sleeps by timer.
+    explicit subscriber(const bus& on, const options& how = {})
+        : walk_(std::make_unique<ring_walk>(on, how, ring::member_kind::subscriber)) {
+        start(how.from);
+        walk_->publish_position();
+        if (!walk_->place && how.on_notice)
+            how.on_notice({notice_kind::degraded, "no permission to write " + walk_->at->ctl_name() +
+                                                      ": reading without a number, sleeping by timer"});
+    }
+
+    /// Gives the events that are there to `on_event(const event&)`, and what cannot be given, in place,
+    /// to `on_gap(const gap&)`. Returns the events given; never waits. After the ring was retired it
+    /// gives 0 and retired() is true.
+    template <class OnEvent, class OnGap>
+    std::size_t poll(OnEvent&& on_event, OnGap&& on_gap, const poll_limits& limits = {}) {
+        if (walk_->at->in_child()) [[unlikely]] return 0;
+        return walk_->poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
+            if (while_reading) walk_->deliver.count_overwritten_while_reading();
+            const seq_range lost{walk_->next, resume - 1};
+            walk_->next = resume;
+            walk_->deliver.gap(lost, gap_cause::overwritten, on_gap);
+            return true;
+        });
+    }
+    template <class OnEvent>
+    std::size_t poll(OnEvent&& on_event, const poll_limits& limits = {}) {
+        return poll(on_event, [](const gap&) {}, limits);
+    }
+    /// Waits until poll has something to do, at most `timeout`. True when it has. False at once on a
+    /// retired ring.
+    bool wait(std::chrono::nanoseconds timeout) noexcept { return walk_->wait(timeout.count()); }
+
+    /// The account so far, losses by cause.
+    [[nodiscard]] const tally& losses() const noexcept { return walk_->deliver.account(); }
+    /// The next seq to read.
+    [[nodiscard]] seq_t next() const noexcept { return walk_->next; }
+    /// Seqs between here and the ring's head.
+    [[nodiscard]] std::uint64_t lag() const noexcept { return walk_->lag(); }
+    /// True once the ring's end was read: open the bus anew.
+    [[nodiscard]] bool retired() const noexcept { return walk_->closed; }
+    /// This participant's number; nobody without write permission.
+    [[nodiscard]] member_no number() const noexcept {
+        return walk_->place ? walk_->place->number() : member_no::nobody;
+    }
+
+private:
+    void start(const from& where) {
+        const seq_t head = ring::find_head(*walk_->at);
+        const seq_t oldest = ring::oldest_for(*walk_->at, head);
+        switch (where.what()) {
+        case from::kind::head: walk_->next = head; break;
+        case from::kind::oldest: walk_->next = oldest; break;
+        case from::kind::seq: walk_->next = where.first_seq(); break;
+        case from::kind::time:
+            walk_->next = oldest;
+            walk_->not_before_ns = where.ns();
+            break;
+        }
+    }
+
+    std::unique_ptr<ring_walk> walk_;
+};
+
+} // namespace v1
+} // namespace evbus
