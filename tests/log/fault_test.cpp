@@ -87,8 +87,8 @@ seq_t run(test_log& t, failing_file_system& files, bool retry, log::append_statu
 
 void sweep(bool for_good, int error, log::append_status expected) {
     for (int k = 1;; ++k) {
-        test_log t(500);
         failing_file_system files(k, for_good, error);
+        test_log t(500);
         CAPTURE(k);
         const seq_t written = run(t, files, !for_good, expected);
         if (!files.reached()) {
@@ -123,8 +123,8 @@ TEST_CASE("faults: the same with an error of the disk") {
 TEST_CASE("faults: after a failed sync nothing more is accepted") {
     int calls = 0;
     for (int k = 1; k < 40; ++k) {
-        test_log v;
         failing_file_system f(k, false, EIO);
+        test_log v;
         try {
             v.reopen(f);
             v.event("a", "1");
