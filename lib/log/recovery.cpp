@@ -78,6 +78,12 @@ segment_state look(file_system& fs, const log_dir& dir, seq_t first, const chain
         s.walk.sealed = false;
         s.walk.bytes = s.bytes;
     }
+    // A sealed segment says how far it went: what is broken at its end is a hole.
+    const std::optional<segment_summary> sum = s.sealed ? footer.summary() : std::nullopt;
+    if (sum && sum->first_seq == first && sum->last_seq >= s.walk.end.next && sum->last_seq != max_seq) {
+        s.walk.holes.push_back({{s.walk.end.next, sum->last_seq}, s.walk.valid_end});
+        s.walk.end = {out.bus.seed(), sum->chain, sum->running_max_ns, sum->last_seq + 1};
+    }
     if (s.walk.os_error != 0) evbus::detail::throw_errno(s.walk.os_error, operation, path);
     if (s.walk.refused != commit_fault::none) refuse(out, path, to_string(s.walk.refused));
     if (s.walk.fork && !out.fork)
@@ -110,7 +116,14 @@ log_state scan(file_system& fs, const log_dir& dir, const bus_id& expected, scan
         for (const hole& h : s.walk.holes) out.holes.push_back({h.range, s.first, h.offset});
         const std::int64_t greatest = std::max(out.end.running_max_ns, s.walk.end.running_max_ns);
         // An unreadable newest segment proves by its name what was written before it.
-        out.end = s.walk.commits != 0 ? s.walk.end : chain_state{out.end.seed, out.end.chain, 0, std::max(out.end.next, s.first)};
+        const bool header_fine = s.header_fault == segment_fault::none;
+        out.chain_breaks += s.walk.chain_breaks;
+        if (i != 0 && header_fine && s.first == out.end.next && s.header.previous_chain != out.end.chain)
+            ++out.chain_breaks;
+        if (s.walk.commits != 0) out.end = s.walk.end;
+        else
+            out.end = {out.end.seed, header_fine ? s.header.previous_chain : out.end.chain, 0,
+                       std::max(out.end.next, s.first)};
         out.end.running_max_ns = greatest;
         out.segments.push_back(std::move(s));
     }

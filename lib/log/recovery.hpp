@@ -45,6 +45,7 @@ struct log_state {
     std::vector<found_hole> holes;
     chain_state end;                     ///< what the next commit builds on
     seq_t first = no_seq;                ///< first seq that the log covers; no_seq when it is empty
+    std::uint64_t chain_breaks = 0;      ///< whole commits and segments that do not build on the one before
     std::optional<std::string> fork;     ///< two different contents for the same seqs: where
     std::optional<std::string> refused;  ///< a newer version, feature or codec: where
 

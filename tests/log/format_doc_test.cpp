@@ -143,10 +143,10 @@ TEST_CASE("format document: every table says what the struct of its name is, byt
         CHECK(told.size == real.size);
         CHECK(end == real.size); // no byte is left out
         CHECK(told.fields.size() == real.fields.size());
-        for (const auto& [field_name, place] : real.fields) {
-            CAPTURE(field_name);
-            REQUIRE(told.fields.contains(field_name));
-            CHECK(told.fields.at(field_name) == place);
+        for (const auto& known_field : real.fields) {
+            CAPTURE(known_field.first);
+            REQUIRE(told.fields.contains(known_field.first));
+            CHECK(told.fields.at(known_field.first) == known_field.second);
         }
         seen.insert(name);
     };

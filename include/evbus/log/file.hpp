@@ -27,6 +27,7 @@ namespace log {
 struct file_info {
     std::uint64_t bytes = 0;
     std::int64_t modified_ns = 0;
+    std::uint64_t inode = 0; ///< tells a file from another one of the same name
     bool is_directory = false;
 };
 
@@ -39,7 +40,8 @@ class file_system {
 public:
     virtual ~file_system() = default;
 
-    /// A descriptor (always close-on-exec), or -errno. `flags` as in open(2).
+    /// A descriptor (always close-on-exec), or -errno. `flags` as in open(2); a file that is made gets
+    /// exactly `mode`, whatever the umask: a log for a group must be one under every umask. So does mkdir.
     virtual int open(const std::string& path, int flags, unsigned mode) noexcept = 0;
     virtual int close(int fd) noexcept = 0;
     /// Bytes, possibly fewer than asked for; 0 at the end; or -errno.
@@ -73,13 +75,24 @@ auto without_eintr(Call call) noexcept {
 inline std::int64_t ns_of(const timespec& t) noexcept { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
 
 inline void copy_stat(const struct ::stat& s, file_info& out) noexcept {
-    out = {static_cast<std::uint64_t>(s.st_size), ns_of(s.st_mtim), S_ISDIR(s.st_mode)};
+    out = {static_cast<std::uint64_t>(s.st_size), ns_of(s.st_mtim), s.st_ino, S_ISDIR(s.st_mode)};
 }
 
 class posix_file_system final : public file_system {
 public:
     int open(const std::string& path, int flags, unsigned mode) noexcept override {
-        return code(without_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+        if ((flags & O_CREAT) == 0) return open_as(path, flags, 0);
+        while (true) {
+            const int made = open_as(path, flags | O_EXCL, mode);
+            if (made >= 0 && ::fchmod(made, mode) != 0) {
+                const int fault = -errno;
+                close(made);
+                return fault;
+            }
+            if (made != -EEXIST || (flags & O_EXCL) != 0) return made;
+            const int there = open_as(path, flags & ~O_CREAT, 0);
+            if (there != -ENOENT) return there; // else it was removed in between
+        }
     }
     /// Not repeated after EINTR: Linux has closed the descriptor by then.
     int close(int fd) noexcept override { return ::close(fd) == 0 || errno == EINTR ? 0 : -errno; }
@@ -100,13 +113,16 @@ public:
         if (fd < 0) return fd;
         const int r = code(without_eintr([&] { return ::fsync(fd); }));
         close(fd);
-        return r;
+        return r == -EINVAL ? 0 : r; // a file system that cannot sync directories keeps them itself
     }
     int rename(const std::string& from, const std::string& to) noexcept override {
         return code(std::rename(from.c_str(), to.c_str()));
     }
     int unlink(const std::string& path) noexcept override { return code(::unlink(path.c_str())); }
-    int mkdir(const std::string& path, unsigned mode) noexcept override { return code(::mkdir(path.c_str(), mode)); }
+    int mkdir(const std::string& path, unsigned mode) noexcept override {
+        const int r = code(::mkdir(path.c_str(), mode));
+        return r < 0 ? r : code(::chmod(path.c_str(), mode));
+    }
     int list(const std::string& path, std::vector<std::string>& names) override {
         names.clear();
         DIR* dir = ::opendir(path.c_str());
@@ -148,6 +164,9 @@ public:
     }
 
 private:
+    static int open_as(const std::string& path, int flags, unsigned mode) noexcept {
+        return code(without_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+    }
     template <class T>
     static T code(T r) noexcept {
         return r < 0 ? static_cast<T>(-errno) : r;
@@ -207,6 +226,12 @@ public:
     [[nodiscard]] int truncate(std::uint64_t bytes) const noexcept { return fs_->truncate(fd_, bytes); }
     [[nodiscard]] int datasync() const noexcept { return fs_->datasync(fd_); }
     [[nodiscard]] int try_lock() const noexcept { return fs_->try_lock(fd_); }
+    /// True when `path` still names this file.
+    [[nodiscard]] bool is_at(const std::string& path) const noexcept {
+        file_info mine;
+        file_info named;
+        return fs_->fstat(fd_, mine) == 0 && fs_->stat(path, named) == 0 && mine.inode == named.inode;
+    }
     /// Its size in bytes, or -errno.
     [[nodiscard]] std::int64_t size() const noexcept {
         file_info info;

@@ -110,6 +110,7 @@ private:
     [[nodiscard]] step open_segment(seq_t first, gap_cause missing);
     [[nodiscard]] step take_commit() noexcept;
     [[nodiscard]] step leave_at_end();
+    [[nodiscard]] bool owe_sealed_rest();
     [[nodiscard]] step resync();
     void leave_segment() noexcept {
         in_.close();

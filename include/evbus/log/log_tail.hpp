@@ -21,8 +21,10 @@ public:
     [[nodiscard]] seq_t last(const segment_list& segments) {
         if (segments.empty()) return no_seq;
         const seq_t newest = segments.firsts().back();
-        if (newest != first_) {
-            if (in_.open(*fs_, segment_path(segments.dir(), newest), seed_) < 0) return last_;
+        const std::string path = segment_path(segments.dir(), newest);
+        // Recovery may have moved a torn segment away and begun another one under its name.
+        if (newest != first_ || !in_.source().is_at(path)) {
+            if (in_.open(*fs_, path, seed_) < 0) return last_;
             first_ = newest;
             at_ = sizeof(segment_header);
             last_ = newest - 1;

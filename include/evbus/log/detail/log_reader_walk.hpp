@@ -123,7 +123,9 @@ inline step log_reader::open_segment(seq_t first, gap_cause missing) {
     }
     if (first > next_) {
         owe_gap(first - 1, missing);
-    } else if (first < next_) {
+    } else if (first == next_) {
+        chain_ = fault == segment_fault::none ? h.previous_chain : 0;
+    } else {
         const commit_place place = seek_seq(in_, first, bus_.seed(), next_);
         at_ = place.offset;
         expect_ = std::max(place.expect, first);
@@ -156,6 +158,16 @@ inline step log_reader::take_commit() noexcept {
     return step::entry;
 }
 
+/// A sealed segment says how far it went: what is broken at its end is damage, not "nothing yet".
+inline bool log_reader::owe_sealed_rest() {
+    segment_footer footer;
+    if (!footer.open(in_.source(), segment_, bus_.seed())) return false;
+    const std::optional<segment_summary> sum = footer.summary();
+    if (!sum || sum->last_seq < next_) return false;
+    owe_gap(sum->last_seq, gap_cause::damage);
+    return true;
+}
+
 /// Nothing more stands in this segment: on to the next, or nothing yet.
 inline step log_reader::leave_at_end() {
     in_.refresh();
@@ -164,7 +176,13 @@ inline step log_reader::leave_at_end() {
         return fail("list segments");
     }
     const seq_t successor = segments_.after(segment_);
-    if (successor == no_seq) return step::end;
+    if (successor == no_seq) {
+        // Recovery may have moved a torn segment away and begun another one under its name.
+        if (segments_.holding(segment_) != segment_ || in_.source().is_at(segment_path(segments_.dir(), segment_)))
+            return owe_sealed_rest() ? step::entry : step::end;
+        leave_segment();
+        return step::entry;
+    }
     if (!looked_again_) {
         // The recorder may have appended here between our read and the listing that shows its next
         // segment; from now on it appends nothing here.
