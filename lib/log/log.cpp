@@ -58,9 +58,7 @@ void log_writer::recover() {
     if (found.refused)
         throw error(errc::wrong_version, {"open log for writing", dir_.root, *found.refused,
                                           "use the version of evbus that wrote it, or a newer one"});
-    const bool headless = !found.empty() && found.segments.back().header_fault != segment_fault::none &&
-                          found.segments.back().walk.commits == 0;
-    if (options_.torn == on_torn::refuse && (headless || found.has_torn_tail())) {
+    if (options_.torn == on_torn::refuse && found.has_torn_tail()) {
         const segment_state& s = found.segments.back();
         throw error(errc::damaged,
                     {"open log for writing", segment_path(dir_, s.first),

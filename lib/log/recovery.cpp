@@ -186,10 +186,9 @@ void move_away(file_system& fs, const log_dir& dir, const segment_state& s, cons
     fail(fs.sync_dir(dir.quarantine()), dir.quarantine());
     fail(fs.sync_dir(dir.segments()), dir.segments());
     if (notices)
-        notices({notice_kind::repaired, fmt::format("log {}: segment {} ({} bytes) {} and holds no whole commit: "
+        notices({notice_kind::repaired, fmt::format("log {}: segment {} ({} bytes) is damaged and holds no seq: "
                                                     "moved to quarantine/{}",
-                                                    dir.root, segment_name(s.first), s.bytes,
-                                                    to_string(s.header_fault), name)});
+                                                    dir.root, segment_name(s.first), s.bytes, name)});
 }
 
 } // namespace
@@ -197,8 +196,7 @@ void move_away(file_system& fs, const log_dir& dir, const segment_state& s, cons
 void repair(file_system& fs, const log_dir& dir, log_state& state, unsigned file_mode, const notice_hook& notices) {
     if (state.empty()) return;
     segment_state& newest = state.segments.back();
-    const bool headless = newest.header_fault != segment_fault::none;
-    if (headless && newest.walk.commits == 0) {
+    if (newest.must_go()) {
         move_away(fs, dir, newest, notices);
         state.segments.pop_back();
     } else if (!newest.sealed && newest.walk.has_torn_tail()) {

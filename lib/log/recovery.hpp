@@ -30,6 +30,10 @@ struct segment_state {
 
     [[nodiscard]] seq_t last() const noexcept { return walk.end.next - 1; }
     [[nodiscard]] bool covers_seqs() const noexcept { return walk.end.next > first; }
+    /// It cannot be gone on with, and the segment that is to come needs its name.
+    [[nodiscard]] bool must_go() const noexcept {
+        return (header_fault != segment_fault::none || !walk.holes.empty()) && !covers_seqs();
+    }
 };
 
 /// A hole and where it was seen.
@@ -51,7 +55,8 @@ struct log_state {
 
     [[nodiscard]] bool empty() const noexcept { return segments.empty(); }
     [[nodiscard]] bool has_torn_tail() const noexcept {
-        return !segments.empty() && !segments.back().sealed && segments.back().walk.has_torn_tail();
+        return !segments.empty() &&
+               (segments.back().must_go() || (!segments.back().sealed && segments.back().walk.has_torn_tail()));
     }
 };
 
