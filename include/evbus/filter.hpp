@@ -93,6 +93,13 @@ public:
         for (const filter& f : include_) all_exact_ = all_exact_ && f.is_exact();
     }
 
+    /// Lets every topic pass, the bus's own '$' ones included: for who records or copies a bus.
+    [[nodiscard]] static filter_set everything() {
+        filter_set all;
+        all.everything_ = true;
+        return all;
+    }
+
     /// Decided before the topic is read: an exact filter costs one compare of hashes.
     [[nodiscard]] hash_verdict by_hash(std::uint64_t hash) const noexcept {
         if (!all_exact_) return hash_verdict::ask_topic;
@@ -145,7 +152,7 @@ private:
         return matches_now(topic) ? topic_verdict::accepted : topic_verdict::rejected;
     }
     [[nodiscard]] bool matches_now(std::string_view topic) const noexcept {
-        bool wanted = false;
+        bool wanted = everything_;
         for (const filter& f : include_) wanted = wanted || f.matches(topic);
         for (const filter& f : exclude_) wanted = wanted && !f.matches(topic);
         return wanted;
@@ -155,6 +162,7 @@ private:
     std::vector<filter> exclude_;
     std::unique_ptr<decided[]> memory_;
     bool all_exact_ = true;
+    bool everything_ = false;
 };
 
 } // namespace v1

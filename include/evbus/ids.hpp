@@ -19,13 +19,13 @@ using seq_t = std::uint64_t;
 inline constexpr seq_t no_seq = 0;
 inline constexpr seq_t max_seq = std::numeric_limits<seq_t>::max();
 
-/// An inclusive range of seqs; empty when last < first.
+/// An inclusive range of seqs; empty when last < first, and as it is made.
 struct seq_range {
     seq_t first = no_seq;
     seq_t last = no_seq;
 
     [[nodiscard]] constexpr std::uint64_t count() const noexcept {
-        return last < first ? 0 : last - first + 1;
+        return first == no_seq || last < first ? 0 : last - first + 1;
     }
     [[nodiscard]] constexpr bool contains(seq_t s) const noexcept { return first <= s && s <= last; }
     friend constexpr bool operator==(const seq_range&, const seq_range&) = default;

@@ -106,7 +106,11 @@ inline void fill_slots(std::byte* slots, const creation& c) noexcept {
     if (DIR* dir = ::opendir(shm_directory)) {
         while (const dirent* e = ::readdir(dir)) {
             const std::string_view name = e->d_name;
-            if (name.starts_with(prefix) && name.size() == prefix.size() + 16) found.emplace_back(name);
+            // All hex: "evbus.a.ctl-0123456789a.ring" is the ring of a bus with a strange name.
+            std::uint64_t epoch = 0;
+            if (name.starts_with(prefix) && name.size() == prefix.size() + 16 &&
+                evbus::detail::parse_hex64(name.substr(prefix.size()), epoch))
+                found.emplace_back(name);
         }
         ::closedir(dir);
     }

@@ -64,6 +64,13 @@ public:
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
         return std::as_bytes(std::span(copy_.data(), frame_bytes(view_) / 8));
     }
+    /// After `frame`: every check of parse_frame that read() leaves out; for who keeps the bytes.
+    [[nodiscard]] bool is_faultless() noexcept {
+        if (view_.header.flags != 0) return parse_frame(bytes(), view_, topic_check::full) == frame_fault::none;
+        const std::span<const std::byte> topic = std::as_bytes(std::span(view_.topic));
+        return evbus::detail::zero_padding(topic.data(), topic.size()) &&
+               evbus::detail::zero_padding(view_.payload.data(), view_.payload.size());
+    }
     /// After `frame` and `rejected`.
     [[nodiscard]] publisher_id publisher() const noexcept { return author_; }
     /// The slot word as the last read() saw it.

@@ -1,0 +1,266 @@
+// Reading without loss: ring and log as one stream.
+//
+// One loop with one place, `next`. Live, it reads the ring. Lapped, it reads the log until `next` is
+// safely inside the ring again, and goes on there. Never both at once, and every seq is walked once,
+// so that nothing is lost, given twice or out of order, however often it turns. A gap is reported only
+// for what neither has: because the log says so, or because the recorder is proven dead and log and
+// ring, looked at after that proof, both lack it.
+#pragma once
+
+#include <evbus/bus.hpp>
+#include <evbus/delivery.hpp>
+#include <evbus/log_walk.hpp>
+#include <evbus/read_options.hpp>
+#include <evbus/ring_walk.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace evbus {
+inline namespace v1 {
+
+/// How a poll came to rest.
+enum class consume_status : std::uint8_t {
+    delivered,       ///< as much as was asked for, or all there was after something was given
+    caught_up,       ///< nothing there: the head is reached
+    recorder_behind, ///< the next seq is gone from the ring and not yet in the log: wait; no gap
+    retired,         ///< the ring was closed, and everything before its end was given: open the bus anew
+    log_failed,      ///< the log cannot be read at the moment; failure() says why. Nothing is skipped
+    forked,          ///< this handle belongs to the parent process
+};
+
+[[nodiscard]] constexpr const char* to_string(consume_status s) noexcept {
+    switch (s) {
+    case consume_status::delivered: return "delivered";
+    case consume_status::caught_up: return "caught up";
+    case consume_status::recorder_behind: return "recorder behind";
+    case consume_status::retired: return "ring retired";
+    case consume_status::log_failed: return "log failed";
+    case consume_status::forked: return "handle used in a forked child";
+    }
+    return "?";
+}
+
+enum class consumer_mode : std::uint8_t { live = 0, catch_up = 1 };
+
+struct consumer_lag {
+    std::uint64_t events = 0;         ///< seqs between here and the head
+    std::chrono::nanoseconds time{0}; ///< age of the last event walked over, 0 at the head
+};
+
+/// One thread at a time; movable. What a handler throws passes through, its event counting as
+/// delivered. Memory: two read windows of 256 KiB, and what open large events need.
+class consumer {
+public:
+    using options = read_options;
+
+    /// Throws what subscriber throws, and what stands against reading the log (foreign_log, permission,
+    /// wrong_version). A log that is not there yet is fine. On a bus without a log it is a subscriber.
+    explicit consumer(const bus& on, const options& how = {}) : c_(std::make_unique<state>(on, how)) {}
+
+    /// Gives what is there, in order: events to `on_event(const event&)`, and what cannot be had, in its
+    /// place, to `on_gap(const gap&)`. Never waits.
+    template <class OnEvent, class OnGap>
+    consume_status poll(OnEvent&& on_event, OnGap&& on_gap, const poll_limits& limits = {}) {
+        return c_->poll(on_event, on_gap, limits);
+    }
+    template <class OnEvent>
+    consume_status poll(OnEvent&& on_event, const poll_limits& limits = {}) {
+        return poll(on_event, [](const gap&) {}, limits);
+    }
+    /// Waits until poll has something to do, at most `timeout`. True when it has.
+    bool wait(std::chrono::nanoseconds timeout) noexcept { return c_->wait(timeout.count()); }
+
+    [[nodiscard]] consumer_mode mode() const noexcept { return c_->mode; }
+    [[nodiscard]] consumer_lag lag() const noexcept { return c_->lag(); }
+    /// The next seq to read.
+    [[nodiscard]] seq_t next() const noexcept { return c_->ring.next; }
+    /// The account so far.
+    [[nodiscard]] const tally& account() const noexcept { return c_->ring.deliver.account(); }
+    /// Events that came from the log, and how often it went from ring to log.
+    [[nodiscard]] std::uint64_t from_log() const noexcept { return c_->from_log; }
+    [[nodiscard]] std::uint64_t turns() const noexcept { return c_->turns; }
+    /// Bytes and commits read from the log.
+    [[nodiscard]] log::read_stats log_stats() const noexcept {
+        return c_->log ? c_->log->log().stats() : log::read_stats{};
+    }
+    /// After log_failed: why.
+    [[nodiscard]] const std::string& failure() const noexcept { return c_->failure; }
+    /// This participant's number; nobody without write permission.
+    [[nodiscard]] member_no number() const noexcept {
+        return c_->ring.place ? c_->ring.place->number() : member_no::nobody;
+    }
+
+private:
+    struct state {
+        state(const bus& on, const options& how)
+            : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice) {
+            open_log();
+            start(how.from);
+            ring.publish_position();
+        }
+
+        /// The log may come into being later, with the first recorder. Throws when it is there and is
+        /// not to be read.
+        void open_log() {
+            if (log || home.log_dir().empty()) return;
+            try {
+                log.emplace(log::posix(), home.log_dir(), log::reader_options{home.id()});
+            } catch (const error& e) {
+                if (e.kind() != errc::not_found) throw;
+            }
+        }
+
+        void start(const from& where) {
+            const seq_t head = evbus::ring::find_head(*ring.at);
+            switch (where.what()) {
+            case from::kind::head: ring.next = head; break;
+            case from::kind::seq: ring.next = where.first_seq(); break;
+            case from::kind::oldest: {
+                ring.next = evbus::ring::oldest_for(*ring.at, head);
+                const seq_t logged = log ? log->log().first_seq() : no_seq;
+                if (logged != no_seq) ring.next = std::min(ring.next, logged);
+                break;
+            }
+            case from::kind::time: start_at_time(where.ns(), head); break;
+            }
+            if (ring.lapped()) mode = consumer_mode::catch_up;
+        }
+        void start_at_time(std::int64_t ns, seq_t head) {
+            ring.next = evbus::ring::oldest_for(*ring.at, head);
+            ring.not_before_ns = ns;
+            if (!log || log->log().first_seq() == no_seq) return;
+            const seq_t found = log->log().seek_time(ns);
+            // Found in the log: its running greatest time decides, not the single stamps after it.
+            if (found <= log->log().last_seq()) ring.not_before_ns = 0;
+            ring.next = found <= log->log().last_seq() ? found : std::max(ring.next, found);
+        }
+
+        template <class OnEvent, class OnGap>
+        consume_status poll(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
+            if (ring.at->in_child()) [[unlikely]] return consume_status::forked;
+            const std::uint64_t before = ring.deliver.account().events;
+            if (mode == consumer_mode::live) {
+                ring.poll(on_event, on_gap, limits, [this](seq_t, bool) {
+                    go_to_log();
+                    return false;
+                });
+                if (ring.closed) return consume_status::retired;
+            }
+            if (mode == consumer_mode::catch_up && ring.deliver.account().events == before) {
+                const consume_status s = catch_up(on_event, on_gap, limits);
+                ring.publish_position();
+                return s;
+            }
+            return ring.deliver.account().events != before ? consume_status::delivered : consume_status::caught_up;
+        }
+
+        /// One stretch of the log. `delivered` also means: something changed, poll again.
+        template <class OnEvent, class OnGap>
+        consume_status catch_up(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
+            if (in_reach()) return go_live();
+            // The order matters: who finds nothing in the log after the recorder was seen dead, in one and
+            // the same of its lives, may believe that nothing will come.
+            const evbus::ring::frontier_words& f = ring.at->ctl().frontier;
+            const std::uint64_t generation = f.generation.load(std::memory_order_acquire);
+            const bool recorded = home.has_recorder();
+            const seq_t limit = recorded ? f.written.load(std::memory_order_acquire) : max_seq;
+            if (const consume_status s = read_log(limit, on_event, on_gap, limits); s != consume_status::caught_up) return s;
+            if (!ring.lapped()) return go_live();
+            if (recorded || home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation)
+                return consume_status::recorder_behind;
+            const seq_range lost{ring.next, ring.resume_seq() - 1};
+            if (lost.count() == 0) return consume_status::delivered;
+            ring.next = lost.last + 1;
+            ring.deliver.gap(lost, gap_cause::overwritten, on_gap);
+            return consume_status::delivered;
+        }
+        /// `caught_up`: the log has nothing further now.
+        template <class OnEvent, class OnGap>
+        consume_status read_log(seq_t limit, OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
+            if (!log) {
+                try {
+                    open_log();
+                } catch (const error& e) {
+                    failure = e.what();
+                    return consume_status::log_failed;
+                }
+                if (!log) return consume_status::caught_up;
+            }
+            const std::uint64_t before = ring.deliver.account().events;
+            const seq_t start = ring.next;
+            const poll_limits some{std::min<std::size_t>(limits.max_events, events_a_look), limits.max_bytes};
+            const log_rest rest = log->poll(ring.next, limit, ring.wanted, ring.deliver, on_event, on_gap, [](const auto&) {}, some);
+            ring.saw_time(log->last_time_ns());
+            count_from_log(ring.deliver.account().events - before);
+            if (rest == log_rest::failed) {
+                failure = log->log().failure();
+                return consume_status::log_failed;
+            }
+            return ring.next != start ? consume_status::delivered : consume_status::caught_up;
+        }
+
+        /// Far enough from being overwritten that going live does not end in the log again at once.
+        [[nodiscard]] bool in_reach() const noexcept {
+            if (ring.lapped()) return false;
+            const seq_t head = evbus::ring::find_head(*ring.at);
+            return head <= ring.next || head - ring.next <= ring.at->shape().slots() / 2;
+        }
+        consume_status go_live() {
+            mode = consumer_mode::live;
+            say_mode();
+            if (on_notice) on_notice({notice_kind::healed, "caught up from the log, reading the ring again", ring.next});
+            return consume_status::delivered;
+        }
+        void go_to_log() noexcept {
+            if (home.log_dir().empty()) return; // poll() finds nobody to ask, and names the gap
+            mode = consumer_mode::catch_up;
+            ++turns;
+            say_mode();
+        }
+        void say_mode() noexcept {
+            if (!ring.place) return;
+            ring.place->entry().mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
+            ring.place->entry().turns.store(turns, std::memory_order_relaxed);
+        }
+        void count_from_log(std::uint64_t events) noexcept {
+            from_log += events;
+            if (ring.place) ring.place->entry().from_log.store(from_log, std::memory_order_relaxed);
+        }
+
+        bool wait(std::int64_t timeout_ns) noexcept {
+            if (mode == consumer_mode::live) return ring.wait(timeout_ns);
+            if (!ring.lapped()) return true;
+            const evbus::ring::frontier_words& f = ring.at->ctl().frontier;
+            if (f.written.load(std::memory_order_acquire) >= ring.next || !home.has_recorder()) return true;
+            // Bounded, so that a recorder that dies meanwhile is noticed.
+            return home.wait_written(ring.next, std::chrono::nanoseconds(std::min<std::int64_t>(timeout_ns, 50'000'000)));
+        }
+        [[nodiscard]] consumer_lag lag() const noexcept {
+            const std::uint64_t events = ring.lag();
+            const std::int64_t last = ring.last_published_ns();
+            const std::int64_t age = events == 0 || last == 0 ? 0 : detail::wall_ns() - last;
+            return {events, std::chrono::nanoseconds(std::max<std::int64_t>(age, 0))};
+        }
+
+        static constexpr std::size_t events_a_look = 4096; ///< then it looks whether the ring is in reach
+
+        bus home;
+        ring_walk ring;
+        std::optional<log_walk> log;
+        notice_hook on_notice;
+        consumer_mode mode = consumer_mode::live;
+        std::uint64_t from_log = 0;
+        std::uint64_t turns = 0;
+        std::string failure;
+    };
+
+    std::unique_ptr<state> c_;
+};
+
+} // namespace v1
+} // namespace evbus

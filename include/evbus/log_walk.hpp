@@ -1,0 +1,82 @@
+// Walking the log seq by seq, from frames to events: what consumer and tools share. Every seq ends up
+// in the account of `deliver`.
+#pragma once
+
+#include <evbus/delivery.hpp>
+#include <evbus/filter.hpp>
+#include <evbus/log/log_reader.hpp>
+#include <evbus/read_options.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace evbus {
+inline namespace v1 {
+
+/// Why a walk through the log came to rest.
+enum class log_rest : std::uint8_t {
+    limits, ///< as many events as were asked for
+    end,    ///< nothing further in the log now, or `limit` reached
+    failed, ///< the system reported an error; failure() says which, and the same place is tried again
+};
+
+class log_walk {
+public:
+    /// Throws what log_reader throws.
+    log_walk(log::file_system& fs, const std::string& dir, const log::reader_options& how) : log_(fs, dir, how) {}
+
+    [[nodiscard]] log::log_reader& log() noexcept { return log_; }
+
+    /// Gives what is in the log from `next` on, up to `limit`; moves `next` to the first seq not walked.
+    /// `publisher(member_info)` is told of MEMBER records on the way.
+    template <class OnEvent, class OnGap, class OnMember>
+    log_rest poll(seq_t& next, seq_t limit, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap,
+                  OnMember&& on_member, const poll_limits& limits) {
+        if (log_.position() != next) log_.seek(next);
+        const std::uint64_t events_before = deliver.account().events;
+        std::size_t bytes = 0;
+        const auto counted = [&](const event& e) {
+            bytes += e.payload().size();
+            on_event(e);
+        };
+        while (bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
+            log::entry e;
+            const log::step s = log_.next(e, limit);
+            next = log_.position();
+            if (s != log::step::entry) return s == log::step::end ? log_rest::end : log_rest::failed;
+            switch (e.kind) {
+            case log::entry_kind::frame: take_frame(e, wanted, deliver, counted, on_gap); break;
+            case log::entry_kind::void_range: deliver.voided(e.range.count()); break;
+            case log::entry_kind::gap: deliver.gap(e.range, e.cause, on_gap); break;
+            case log::entry_kind::member:
+                if (e.member.what == log::member_change::left)
+                    deliver.publisher_ended({e.member.number, e.member.incarnation}, on_gap);
+                on_member(e.member);
+                break;
+            default: break;
+            }
+        }
+        return log_rest::limits;
+    }
+    /// Publish time of the last frame walked over, ns since 1970.
+    [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
+
+private:
+    template <class OnEvent, class OnGap>
+    void take_frame(const log::entry& e, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap) {
+        last_ns_ = e.time_ns();
+        const std::uint64_t hash = e.frame.header.topic_hash;
+        if (wanted.by_hash(hash) == hash_verdict::rejected) return deliver.rejected(e.frame.publisher(), on_gap);
+        switch (wanted.judge(hash, e.frame.topic)) {
+        case topic_verdict::accepted: deliver.frame(e.seq(), e.frame, last_ns_, on_event, on_gap); break;
+        case topic_verdict::rejected: deliver.rejected(e.frame.publisher(), on_gap); break;
+        case topic_verdict::malformed: deliver.gap(e.range, gap_cause::malformed, on_gap); break;
+        }
+    }
+
+    log::log_reader log_;
+    std::int64_t last_ns_ = 0;
+};
+
+} // namespace v1
+} // namespace evbus

@@ -1,0 +1,185 @@
+#include "capture.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+namespace {
+
+constexpr std::int64_t tend_every_ns = 200'000'000;
+constexpr std::int64_t spin_ns = 20'000;
+constexpr std::int64_t doze_ns = 50'000;
+constexpr std::int64_t doze_for_ns = 20'000'000;     ///< from here on it sleeps longer
+constexpr std::int64_t long_doze_ns = 1'000'000;
+constexpr std::int64_t bell_after_ns = 200'000'000;  ///< from here on it asks for the bell
+
+void doze(std::int64_t ns) noexcept {
+    const timespec t{0, static_cast<long>(ns)};
+    ::nanosleep(&t, nullptr);
+}
+
+} // namespace
+
+capture::capture(control& ctl, handoff& to, const options& how, seq_t next, std::uint64_t run)
+    : ctl_(ctl), to_(to), how_(how), at_(*ctl.attachment()), slots_(at_, everything_),
+      clock_(at_.ring().clock, at_.description().stamps()), watch_(at_), bell_(at_.ctl().data_bell), members_(at_),
+      next_(next), run_(run) {
+    everything_.remember();
+}
+
+/// Adds to the batch, handing full ones over.
+template <class Add>
+void capture::add(Add&& add) {
+    while (true) {
+        while (batch_ == nullptr) {
+            if (to_.stopped()) return;
+            batch_ = to_.take_free();
+            if (batch_ == nullptr) to_.wait_free();
+            batch_since_ns_ = detail::steady_ns();
+        }
+        if (add(*batch_)) return;
+        hand_over();
+    }
+}
+
+void capture::hand_over() {
+    if (batch_ == nullptr || batch_->empty()) return;
+    ctl_.captured(next_ - 1);
+    to_.give(batch_);
+    batch_ = nullptr;
+    events_in_batch_ = 0;
+}
+
+capture_end capture::run(const std::atomic<bool>& stop) {
+    add([&](log::batch& b) { return b.add_run({run_, log::run_change::start, detail::wall_ns()}); });
+    hand_over();
+    seq_t drain_to = max_seq;
+    const std::int64_t deadline = how_.batch_deadline.count();
+    while (!to_.stopped()) {
+        if (drain_to == max_seq && stop.load(std::memory_order_relaxed)) drain_to = ring::find_head(at_);
+        if (next_ >= drain_to) {
+            members_.look();
+            add([&](log::batch& b) { return members_.say_goodbyes(next_, b); });
+            hand_over();
+            return capture_end::asked;
+        }
+        const bool read = read_some();
+        const std::int64_t now = detail::steady_ns();
+        if (now - tended_ns_ >= tend_every_ns) tend(now);
+        // Closed by deadline also under load; and at once when there is nothing more to wait for.
+        const bool due = batch_ != nullptr && (now - batch_since_ns_ >= deadline || events_in_batch_ >= how_.batch_events);
+        if (due || (!read && to_.writer_is_idle())) hand_over();
+        if (closed_) {
+            hand_over();
+            return capture_end::retired;
+        }
+        if (read) idle_since_ns_ = 0;
+        else rest(now);
+    }
+    return capture_end::writer_stopped;
+}
+
+/// Reads up to a few hundred seqs; false when there was none.
+bool capture::read_some() {
+    const seq_t start = next_;
+    for (int i = 0; i < 256; ++i) {
+        switch (slots_.read(next_)) {
+        case ring::slot_state::frame: slots_.prefetch(next_ + 8); take_frame(); break;
+        case ring::slot_state::voided:
+            add([&](log::batch& b) { return b.add_void({next_, next_}); });
+            ++next_;
+            break;
+        case ring::slot_state::malformed: lose({next_, next_}, gap_cause::malformed); break;
+        case ring::slot_state::overwritten: lose({next_, next_}, gap_cause::recorder_lost); break;
+        case ring::slot_state::lapped: lose({next_, slots_.resume_after_lap(next_) - 1}, gap_cause::recorder_lost); break;
+        case ring::slot_state::unfinished:
+            if (!look_at_unfinished()) return next_ != start;
+            break;
+        case ring::slot_state::closed: closed_ = true; return true;
+        case ring::slot_state::nothing:
+        case ring::slot_state::rejected: return next_ != start;
+        }
+        if (to_.stopped()) return false;
+    }
+    return true;
+}
+
+void capture::take_frame() {
+    const publisher_id who = slots_.publisher();
+    if (!members_.knows(who)) [[unlikely]]
+        add([&](log::batch& b) { return members_.introduce(who, b); });
+    if (!slots_.is_faultless()) [[unlikely]] return lose({next_, next_}, gap_cause::malformed);
+    const std::int64_t ns = clock_.to_ns(slots_.frame().header.published);
+    const std::span<const std::byte> bytes = slots_.bytes();
+    if (batch_ == nullptr || !batch_->add_frame(next_, ns, bytes)) [[unlikely]] {
+        hand_over();
+        add([&](log::batch& b) { return b.add_frame(next_, ns, bytes); });
+    }
+    ++events_in_batch_;
+    ++next_;
+}
+
+/// True when the slot can be read again now.
+bool capture::look_at_unfinished() {
+    switch (watch_.look(next_, slots_.word())) {
+    case ring::stall_watch::verdict::wait: return false;
+    case ring::stall_watch::verdict::changed: bell_.ring(ctl_.place().number()); return true;
+    case ring::stall_watch::verdict::is_void:
+        add([&](log::batch& b) { return b.add_void({next_, next_}); });
+        ++next_;
+        return true;
+    }
+    return false;
+}
+
+void capture::lose(seq_range range, gap_cause cause) {
+    add([&](log::batch& b) { return b.add_lost(range, cause); });
+    next_ = range.last + 1;
+    lost_ += range.count();
+    if (how_.on_notice)
+        how_.on_notice({notice_kind::degraded,
+                        "seqs " + std::to_string(range.first) + " to " + std::to_string(range.last) + " are not in the log: " +
+                            (cause == gap_cause::malformed ? "their bytes in the ring are no frame"
+                                                           : "the ring went round before the recorder came"),
+                        range.first});
+}
+
+/// Now and then: the clock's conversion, who left, where we stand.
+void capture::tend(std::int64_t now_ns) {
+    tended_ns_ = now_ns;
+    ring::clock_keeper::maintain(at_.ring().clock);
+    members_.look();
+    if (members_.has_goodbyes(next_)) add([&](log::batch& b) { return members_.say_goodbyes(next_, b); });
+    ring::member_entry& e = ctl_.place().entry();
+    e.position.store(next_, std::memory_order_relaxed);
+    e.lost.store(lost_, std::memory_order_relaxed);
+}
+
+/// Dozes by timer, so that publishers need not ring; asks for the bell after long idleness only.
+void capture::rest(std::int64_t now_ns) {
+    if (idle_since_ns_ == 0) idle_since_ns_ = now_ns;
+    const std::int64_t idle = now_ns - idle_since_ns_;
+    if (batch_ != nullptr && !batch_->empty()) { // its deadline is near
+        if (idle < spin_ns) detail::cpu_pause();
+        else doze(doze_ns);
+    } else if (idle < spin_ns) {
+        detail::cpu_pause();
+    } else if (idle < doze_for_ns) {
+        doze(doze_ns);
+    } else if (idle < bell_after_ns) {
+        doze(long_doze_ns);
+    } else {
+        const auto ready = [&] {
+            const ring::slot_word w = ring::load_word(at_, next_);
+            return w.laps_ahead_of(at_.shape().lap(next_)) >= 0;
+        };
+        if (ready()) doze(doze_ns); // claimed and unfinished: its owner will not ring for us alone
+        else bell_.sleep(ctl_.place().number(), ring::max_sleep_ns, ready);
+    }
+}
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus

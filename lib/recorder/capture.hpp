@@ -1,0 +1,72 @@
+// The capture thread: reads every seq of the ring once, in order, and fills batches with what it
+// was: a frame, a void, or a loss. It never waits for the disk while there is a free batch.
+#pragma once
+
+#include "control.hpp"
+#include "handoff.hpp"
+#include "member_watch.hpp"
+#include "options.hpp"
+
+#include <evbus/filter.hpp>
+#include <evbus/ring/clock.hpp>
+#include <evbus/ring/slot_reader.hpp>
+#include <evbus/ring/waiter.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+
+/// Why run() returned.
+enum class capture_end : std::uint8_t {
+    asked,          ///< stop was set, and everything claimed by then is handed over
+    retired,        ///< the ring was closed, and everything before its end is handed over
+    writer_stopped, ///< the writer halted
+};
+
+class capture {
+public:
+    capture(control& ctl, handoff& to, const options& how, seq_t next, std::uint64_t run);
+
+    /// Until `stop` is set, the ring is closed, or the writer stops.
+    [[nodiscard]] capture_end run(const std::atomic<bool>& stop);
+
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
+
+private:
+    [[nodiscard]] bool read_some();
+    void take_frame();
+    [[nodiscard]] bool look_at_unfinished();
+    void lose(seq_range range, gap_cause cause);
+    template <class Add>
+    void add(Add&& add);
+    void hand_over();
+    void tend(std::int64_t now_ns);
+    void rest(std::int64_t now_ns);
+
+    control& ctl_;
+    handoff& to_;
+    const options& how_;
+    const ring::attachment& at_;
+    filter_set everything_ = filter_set::everything();
+    ring::slot_reader slots_;
+    ring::clock_view clock_;
+    ring::stall_watch watch_;
+    ring::doorbell bell_;
+    member_watch members_;
+    log::batch* batch_ = nullptr;
+    std::uint64_t events_in_batch_ = 0;
+    std::int64_t batch_since_ns_ = 0;
+    std::int64_t idle_since_ns_ = 0;
+    std::int64_t tended_ns_ = 0;
+    seq_t next_;
+    std::uint64_t run_;
+    std::uint64_t lost_ = 0;
+    bool closed_ = false;
+};
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus

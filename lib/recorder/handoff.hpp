@@ -1,0 +1,98 @@
+// The bounded hand-off between capture and writer: full batches one way, empty ones back. Nobody
+// spins on it: who waits sleeps on an atomic that the other side moves.
+#pragma once
+
+#include <evbus/log/batch.hpp>
+
+#include <boost/lockfree/spsc_queue.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+
+class handoff {
+public:
+    static constexpr std::size_t batches = 8; ///< 8 MiB in flight at the most
+
+    handoff() {
+        for (std::size_t i = 0; i < batches; ++i) {
+            owned_.push_back(std::make_unique<log::batch>());
+            free_.push(owned_.back().get());
+        }
+    }
+
+    /// Capture: an empty batch, or null while all of them are with the writer.
+    [[nodiscard]] log::batch* take_free() noexcept {
+        log::batch* b = nullptr;
+        return free_.pop(b) ? b : nullptr;
+    }
+    /// Capture: waits until a batch came back, or the writer stopped.
+    void wait_free() noexcept {
+        const std::uint32_t seen = returned_.load(std::memory_order_acquire);
+        if (free_.read_available() == 0 && !stopped()) returned_.wait(seen, std::memory_order_acquire);
+    }
+    /// Capture: hands a batch over.
+    void give(log::batch* b) noexcept {
+        full_.push(b); // never full: there are no more batches than places
+        given_.fetch_add(1, std::memory_order_release);
+        given_.notify_one();
+    }
+    /// Capture: nothing more will come.
+    void finish() noexcept {
+        finished_.store(true, std::memory_order_release);
+        given_.fetch_add(1, std::memory_order_release);
+        given_.notify_one();
+    }
+    /// Capture: has the writer nothing to do?
+    [[nodiscard]] bool writer_is_idle() const noexcept { return idle_.load(std::memory_order_relaxed); }
+
+    /// Writer: the next batch; null after finish() once all were taken. Waits.
+    [[nodiscard]] log::batch* take_full() noexcept {
+        while (true) {
+            const std::uint32_t seen = given_.load(std::memory_order_acquire);
+            log::batch* b = nullptr;
+            if (full_.pop(b)) return b;
+            if (finished_.load(std::memory_order_acquire)) return full_.pop(b) ? b : nullptr;
+            idle_.store(true, std::memory_order_relaxed);
+            given_.wait(seen, std::memory_order_acquire);
+            idle_.store(false, std::memory_order_relaxed);
+        }
+    }
+    /// Writer: hands an emptied batch back.
+    void give_back(log::batch* b) noexcept {
+        b->clear();
+        free_.push(b);
+        wake_capture();
+    }
+    /// Writer: it stopped; capture must not wait for it any more.
+    void stop() noexcept {
+        stopped_.store(true, std::memory_order_release);
+        wake_capture();
+    }
+    [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+
+private:
+    void wake_capture() noexcept {
+        returned_.fetch_add(1, std::memory_order_release);
+        returned_.notify_one();
+    }
+
+    using queue = boost::lockfree::spsc_queue<log::batch*, boost::lockfree::capacity<batches>>;
+    std::vector<std::unique_ptr<log::batch>> owned_;
+    queue free_;
+    queue full_;
+    std::atomic<std::uint32_t> given_{0};
+    std::atomic<std::uint32_t> returned_{0};
+    std::atomic<bool> finished_{false};
+    std::atomic<bool> stopped_{false};
+    std::atomic<bool> idle_{false};
+};
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus

@@ -1,0 +1,44 @@
+// What a recording can be told.
+#pragma once
+
+#include <evbus/notice.hpp>
+#include "lib/log/log.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+
+/// When `durable` follows `written`.
+enum class sync_policy : std::uint8_t {
+    none,     ///< when a segment is full and at the end
+    interval, ///< this long after the last sync
+    commit,   ///< at once, again and again; one sync covers all that was written meanwhile
+};
+
+/// What happens when the disk is full.
+enum class on_full : std::uint8_t {
+    halt, ///< stop recording; paced publishers go on without a recorder
+    lose, ///< go on without the disk, say what was lost, record again as soon as there is space
+};
+
+struct options {
+    std::string name = "recorder"; ///< as a participant; 1-39 bytes
+    sync_policy sync = sync_policy::interval;
+    std::chrono::nanoseconds sync_interval{10'000'000};
+    on_full full = on_full::halt;
+    log::on_torn torn = log::on_torn::trim;
+    std::uint64_t segment_bytes = std::uint64_t{256} << 20;
+    std::chrono::nanoseconds batch_deadline{1'000'000}; ///< a batch waits no longer for more, also under load
+    std::uint64_t batch_events = 65'536;                ///< a batch holds no more than this
+    std::map<std::string, std::string> config{};          ///< effective options as text, for the manifest
+    notice_hook on_notice{};                            ///< called from any of the recorder's threads
+};
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus

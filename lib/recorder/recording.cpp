@@ -1,0 +1,162 @@
+#include "recording.hpp"
+
+#include "capture.hpp"
+#include "control.hpp"
+#include "manifest.hpp"
+#include "syncer.hpp"
+#include "writer.hpp"
+
+#include <evbus/ring/head.hpp>
+#include <evbus/version.hpp>
+
+#include <thread>
+#include <utility>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+namespace {
+
+log::log_lock take_lock(const bus& on, std::optional<log::log_lock>& given) {
+    if (given) return std::move(*given);
+    if (std::optional<log::log_lock> lock = log::log_lock::try_acquire(log::posix(), on.log_dir(), "recorder of bus " + on.name()))
+        return std::move(*lock);
+    throw error(errc::recorder_alive, {"record bus " + on.name(), log::log_dir{on.log_dir()}.lock(),
+                                       "held by " + log::log_lock::holder(log::posix(), on.log_dir()),
+                                       "one recorder a log; stop that process first"});
+}
+
+const bus& with_log(const bus& on) {
+    if (on.log_dir().empty())
+        throw error(errc::bad_option, {"record bus " + on.name(), ring::shm_path(ring::ring_object(on.name())),
+                                       "this bus was created without a log", "remove it and create it with a log directory"});
+    return on;
+}
+
+log::log_options log_options_of(const bus& on, const options& how, unsigned mode) {
+    log::log_options o;
+    o.bus = on.id();
+    o.epoch = on.epoch();
+    o.segment_bytes = how.segment_bytes;
+    o.torn = how.torn;
+    o.file_mode = mode;
+    o.dir_mode = mode | (mode & 0444) >> 2;
+    return o;
+}
+
+/// A ring whose head lies below the end of its log was not made for it: its seqs would come twice.
+void check_not_behind(const bus& on, seq_t next) {
+    const seq_t head = on.head();
+    if (next <= head) return;
+    throw error(errc::mismatch, {"record bus " + on.name(), on.log_dir(),
+                                 "the log goes up to seq " + std::to_string(next - 1) + ", but the ring's head is only " + std::to_string(head),
+                                 "remove the ring (evctl remove " + on.name() + " --force); a new one starts above the log"});
+}
+
+} // namespace
+
+struct recording::parts {
+    parts(const bus& on, options given, std::optional<log::log_lock> held)
+        : how(std::move(given)), lock(take_lock(with_log(on), held)), ctl(on, how.name),
+          mode(ctl.attachment()->description().raw.mode), dir{on.log_dir()},
+          writes(log::log_writer::open(log::posix(), on.log_dir(), log_options_of(on, how, mode), how.on_notice)) {
+        check_not_behind(on, writes.next_seq());
+        if (const log::append_result r = writes.begin_epoch(on.epoch(), on.first_seq()); !r.ok()) give_up(r);
+        // What an earlier run wrote counts as durable only now.
+        if (const log::append_result r = writes.sync(); !r.ok()) give_up(r);
+        begin_manifest(on);
+    }
+
+    [[noreturn]] void give_up(const log::append_result& r) const {
+        if (r.os_error != 0) detail::throw_errno(r.os_error, "record", dir.root);
+        throw error(errc::damaged, {"record", dir.root, log::to_string(r.status)});
+    }
+
+    void begin_manifest(const bus& on) {
+        loaded_manifests all = load_manifests(log::posix(), dir);
+        if (const int r = mark_crashed(log::posix(), dir, all, writes.last_seq(), mode); r < 0)
+            detail::throw_errno(-r, "mark crashed runs", dir.runs());
+        run.started_ns = detail::wall_ns();
+        run.pid = static_cast<std::uint32_t>(::getpid());
+        run.run = make_run_id(run.started_ns, run.pid);
+        run.parent = all.runs.empty() ? 0 : all.runs.back().run;
+        run.bus = on.name();
+        run.id = on.id();
+        run.epoch = on.epoch();
+        run.config = how.config;
+        run.version = library_version;
+        run.first_seq = writes.next_seq();
+        run.last_seq = writes.last_seq();
+        save();
+    }
+    void save() {
+        if (const int r = save_manifest(log::posix(), dir, run, mode); r < 0)
+            detail::throw_errno(-r, "write manifest", dir.runs());
+    }
+    /// Best effort: a full disk must not hide why the recorder ended.
+    void end_manifest(const outcome& o) {
+        run.ended_ns = detail::wall_ns();
+        run.last_seq = writes.last_seq();
+        run.reason = o.reason;
+        run.status = o.state == ring::recorder_state::ended ? run_status::ended : run_status::quarantined;
+        if (save_manifest(log::posix(), dir, run, mode) < 0 && how.on_notice)
+            how.on_notice({notice_kind::degraded, "the manifest in " + dir.runs() + " could not be brought up to date"});
+    }
+    /// The run's last record, the footer, the last sync.
+    void seal(outcome& o, syncer& syncs) {
+        log::batch last(log::batch::least_capacity);
+        (void)last.add_run({run.run, log::run_change::end, detail::wall_ns()});
+        log::append_result r = writes.append(last);
+        if (r.ok()) r = writes.close();
+        if (r.ok()) {
+            syncs.reached(writes.last_seq());
+            return;
+        }
+        o.state = r.status == log::append_status::no_space ? ring::recorder_state::no_space : ring::recorder_state::sync_failed;
+        o.reason = std::string("the end of the log could not be sealed: ") + log::to_string(r.status);
+    }
+
+    options how;
+    log::log_lock lock;
+    control ctl;
+    unsigned mode;
+    log::log_dir dir;
+    log::log_writer writes;
+    manifest run;
+};
+
+recording::recording(const bus& on, options how, std::optional<log::log_lock> lock)
+    : p_(std::make_unique<parts>(on, std::move(how), std::move(lock))) {}
+recording::~recording() = default;
+
+seq_t recording::next_seq() const noexcept { return p_->writes.next_seq(); }
+
+outcome recording::run(const std::atomic<bool>& stop) {
+    parts& p = *p_;
+    const seq_t first = p.writes.next_seq();
+    handoff between;
+    syncer syncs(p.ctl, p.how, first - 1);
+    writer writes(p.ctl, between, p.how, p.writes, syncs);
+    capture captures(p.ctl, between, p.how, first, p.run.run);
+    p.ctl.begin(first - 1, first - 1);
+
+    outcome o;
+    std::thread writing([&] { o.state = writes.run(); });
+    const capture_end end = captures.run(stop);
+    between.finish();
+    writing.join();
+    syncs.stop();
+
+    o.retired = end == capture_end::retired;
+    o.reason = writes.reason();
+    o.lost = captures.lost() + writes.lost();
+    if (o.state == ring::recorder_state::ended) p.seal(o, syncs);
+    o.recorded = {first, p.writes.last_seq()};
+    p.ctl.end(o.state);
+    p.end_manifest(o);
+    return o;
+}
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus

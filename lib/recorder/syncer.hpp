@@ -1,0 +1,53 @@
+// The sync thread: makes what was written durable, by policy. Neither capture nor writer ever waits
+// for it; a slow disk only leaves `durable` further behind.
+#pragma once
+
+#include "control.hpp"
+#include "options.hpp"
+
+#include "lib/log/log.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+
+class syncer {
+public:
+    syncer(control& ctl, const options& how, seq_t durable);
+    syncer(const syncer&) = delete;
+    syncer& operator=(const syncer&) = delete;
+    ~syncer() { stop(); }
+
+    /// Writer: this is in the file now.
+    void wrote(const log::sync_point& point) noexcept;
+    /// Writer: rolling synced everything up to `last` itself.
+    void reached(seq_t last) noexcept;
+    /// Ends the thread; what is not synced by then is the caller's to sync.
+    void stop() noexcept;
+
+    /// errno of the sync that failed; 0 while all went well. `durable` does not move any more then.
+    [[nodiscard]] int failure() const noexcept { return failure_.load(std::memory_order_acquire); }
+
+private:
+    void run();
+    void sync_once();
+
+    control& ctl_;
+    const options& how_;
+    std::mutex mutex_;
+    log::sync_point newest_;
+    seq_t durable_;
+    std::atomic<std::uint32_t> news_{0};
+    std::atomic<bool> stop_{false};
+    std::atomic<int> failure_{0};
+    std::thread thread_;
+};
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus

@@ -1,0 +1,92 @@
+#include "writer.hpp"
+
+#include <cstring>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+
+writer::writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs)
+    : ctl_(ctl), from_(from), how_(how), to_(to), syncs_(syncs) {}
+
+ring::recorder_state writer::run() {
+    ring::recorder_state state = ring::recorder_state::recording;
+    while (state == ring::recorder_state::recording) {
+        log::batch* b = from_.take_full();
+        if (b == nullptr) state = ring::recorder_state::ended;
+        else if (state = take(*b); true) from_.give_back(b);
+        if (const int e = syncs_.failure(); e != 0) state = sync_failed(e);
+    }
+    if (state == ring::recorder_state::ended && !say_what_was_lost()) state = ring::recorder_state::no_space;
+    from_.stop();
+    return state;
+}
+
+ring::recorder_state writer::take(log::batch& b) {
+    const log::append_result r = append(b);
+    if (r.ok()) return ring::recorder_state::recording;
+    if (r.status != log::append_status::no_space || how_.full == on_full::halt) return halt(r);
+    lose(b);
+    return ring::recorder_state::recording;
+}
+
+log::append_result writer::append(log::batch& b) {
+    if (!say_what_was_lost()) return {log::append_status::no_space, ENOSPC};
+    const log::append_result r = to_.append(b);
+    if (r.ok() && b.last() != no_seq) wrote(b.last());
+    return r;
+}
+
+void writer::wrote(seq_t last) {
+    ctl_.wrote(last);
+    syncs_.reached(to_.synced());
+    syncs_.wrote(to_.current());
+}
+
+/// True when nothing is left to say. A small batch of its own: it stands in the log before what follows.
+bool writer::say_what_was_lost() {
+    if (losing_.count() == 0) return true;
+    lost_note_.clear();
+    if (!lost_note_.add_lost(losing_, gap_cause::recorder_lost) || !to_.append(lost_note_).ok()) return false;
+    tell(notice_kind::repaired, "there is space again: recording goes on; seqs " + std::to_string(losing_.first) + " to " +
+                                    std::to_string(losing_.last) + " are marked as lost in the log", losing_.first);
+    wrote(losing_.last);
+    losing_ = {};
+    ctl_.say(ring::recorder_state::recording);
+    return true;
+}
+
+void writer::lose(const log::batch& b) {
+    if (b.last() == no_seq) return;
+    if (losing_.count() == 0) {
+        losing_ = {b.first(), b.last()};
+        ctl_.say(ring::recorder_state::waiting_space);
+        tell(notice_kind::degraded, "the log's disk is full: events are lost from seq " + std::to_string(b.first()) +
+                                        " on until there is space (--on-full lose)", b.first());
+    }
+    lost_ += seq_range{b.first(), b.last()}.count();
+    losing_.last = b.last();
+    ctl_.wrote(b.last()); // nothing of it will be written: publishers need not wait
+}
+
+ring::recorder_state writer::halt(const log::append_result& r) {
+    reason_ = std::string(log::to_string(r.status)) + (r.os_error != 0 ? std::string(" (") + std::strerror(r.os_error) + ")" : "");
+    switch (r.status) {
+    case log::append_status::no_space: return ring::recorder_state::no_space;
+    case log::append_status::sync_failed: return ring::recorder_state::sync_failed;
+    default: return ring::recorder_state::corruption;
+    }
+}
+
+ring::recorder_state writer::sync_failed(int os_error) {
+    reason_ = std::string("sync failed (") + std::strerror(os_error) + "): what was written since the last good sync may not survive";
+    return ring::recorder_state::sync_failed;
+}
+
+void writer::tell(notice_kind kind, const std::string& text, seq_t seq) {
+    if (how_.on_notice) how_.on_notice({kind, text, seq});
+}
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus

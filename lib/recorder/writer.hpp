@@ -1,0 +1,53 @@
+// The writer thread: appends batches to the log and moves `written`. What it does when the disk says
+// no stands here: halt, or lose and say so in the log as soon as that is possible again.
+#pragma once
+
+#include "control.hpp"
+#include "handoff.hpp"
+#include "options.hpp"
+#include "syncer.hpp"
+
+#include "lib/log/log.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace evbus {
+inline namespace v1 {
+namespace recorder {
+
+class writer {
+public:
+    writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs);
+
+    /// Until capture has finished, or something fails. Returns the state to end with: `ended` when all went well.
+    [[nodiscard]] ring::recorder_state run();
+    /// What went wrong, for people; empty after `ended`.
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+    /// Seqs lost to a full disk.
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
+
+private:
+    [[nodiscard]] ring::recorder_state take(log::batch& b);
+    [[nodiscard]] log::append_result append(log::batch& b);
+    [[nodiscard]] bool say_what_was_lost();
+    void lose(const log::batch& b);
+    void wrote(seq_t last);
+    [[nodiscard]] ring::recorder_state halt(const log::append_result& r);
+    [[nodiscard]] ring::recorder_state sync_failed(int os_error);
+    void tell(notice_kind kind, const std::string& text, seq_t seq);
+
+    control& ctl_;
+    handoff& from_;
+    const options& how_;
+    log::log_writer& to_;
+    syncer& syncs_;
+    log::batch lost_note_{log::batch::least_capacity};
+    seq_range losing_{}; ///< not in the log, and not yet said there; empty = nothing
+    std::uint64_t lost_ = 0;
+    std::string reason_;
+};
+
+} // namespace recorder
+} // namespace v1
+} // namespace evbus
