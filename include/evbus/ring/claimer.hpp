@@ -111,7 +111,8 @@ private:
     [[gnu::noinline]] claim_status claim_slow(seq_t t, std::uint64_t lap, slot_word seen) noexcept {
         const std::int64_t ahead = seen.laps_ahead_of(lap);
         if (ahead >= 0) {
-            if (ahead == 0 && seen.phase() == phase::closed) return claim_status::retired;
+            // In whatever lap: the seq behind a CLOSED word would look free to who comes from a lap before.
+            if (seen.phase() == phase::closed) return claim_status::retired;
             next_ = shape_.laps_from(t, ahead) + 1;
             if (++taken_in_a_row_ % 8 == 0) {
                 const seq_t tail = at_->ring().tail.load(std::memory_order_acquire);

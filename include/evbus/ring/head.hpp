@@ -31,7 +31,8 @@ namespace ring {
         const seq_t nearest = first + i;
         const slot_word w = load_word(at, nearest);
         const std::int64_t ahead = w.laps_ahead_of(shape.lap(nearest));
-        if (ahead < 0 || (ahead == 0 && w.phase() == phase::closed)) continue;
+        if (ahead < 0) continue;
+        if (w.phase() == phase::closed) return shape.laps_from(nearest, ahead);
         head = std::max(head, shape.laps_from(nearest, ahead) + 1);
     }
     return head;
@@ -45,7 +46,9 @@ namespace ring {
     for (std::uint64_t steps = 0; steps < 4 * shape.slots(); ++steps) {
         const slot_word w = load_word(at, t);
         const std::int64_t ahead = w.laps_ahead_of(shape.lap(t));
-        if (ahead < 0 || (ahead == 0 && w.phase() == phase::closed)) return t;
+        if (ahead < 0) return t;
+        // Also when it was closed laps later: nobody passes the closed seq, wherever he comes from.
+        if (w.phase() == phase::closed) return shape.laps_from(t, ahead);
         t = shape.laps_from(t, ahead) + 1;
     }
     return t;
