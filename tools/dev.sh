@@ -165,9 +165,9 @@ demo)
     configure_release
     compile release
     if [ -x tools/demo.sh ]; then
-        EVBUS_TOOLS_DIR="$trees/release/tools" exec tools/demo.sh "$@"
+        EVBUS_TOOLS_DIR="$trees/release/tools/bin" exec tools/demo.sh "$@"
     fi
-    say "built the tools in $trees/release/tools"
+    say "built the tools in $trees/release/tools/bin"
     ;;
 test)
     install_missing

@@ -1,0 +1,80 @@
+// The end of a ring: a claim that nobody follows. The head's word becomes CLOSED; whoever would claim
+// that seq is told `retired` and opens the bus anew, and nobody passes it. So every event that a
+// publisher was told is published lies below the closed seq, and a reader that meets it has all.
+#pragma once
+
+#include <evbus/ring/create.hpp>
+#include <evbus/ring/doorbell.hpp>
+#include <evbus/ring/head.hpp>
+#include <evbus/ring/pacing.hpp>
+#include <evbus/ring/repair.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+
+namespace evbus {
+inline namespace v1 {
+namespace ring {
+
+/// Closes the ring at its head and wakes who sleeps on it. Returns the closed seq, at or above which
+/// nothing was published; no_seq when `limit` was over first, because publishers were quicker each
+/// time or the ring's words make no sense. On a ring that is closed already it returns that seq.
+/// `at` is mapped read_write. Waits for a living recorder as far as a claim of the bus would, but for
+/// half of `limit` at most; what it then overwrites is lost by the recorder, which says so.
+[[nodiscard]] inline seq_t retire(const attachment& at, std::chrono::nanoseconds limit) noexcept {
+    const geometry& shape = at.shape();
+    pacer pace(at);
+    const std::int64_t start = detail::steady_ns();
+    for (std::int64_t waited = 0; waited < limit.count(); waited = detail::steady_ns() - start) {
+        const seq_t t = find_head(at);
+        const std::uint64_t lap = shape.lap(t);
+        const slot_word seen = load_word(at, t);
+        const std::int64_t ahead = seen.laps_ahead_of(lap);
+        if (ahead == 0 && seen.phase() == phase::closed) return t;
+        if (ahead != -1) continue; // claimed meanwhile
+        if (t > pace.limit() && !pace.may_claim(t) && waited < limit.count() / 2) {
+            (void)pace.watch(detail::steady_ns());
+            const timespec nap{0, 1'000'000};
+            ::nanosleep(&nap, nullptr);
+            continue;
+        }
+        slot_pen pen(at, t);
+        switch (seen.phase()) {
+        case phase::committed:
+        case phase::dead:
+            // SYNC ring-close
+            //   here : the head's word, swapped to CLOSED (acq_rel), then doorbell::ring
+            //   pairs: claimer::claim and slot_reader::read, word (acquire)
+            //   death: before it the ring lives on; after it it is closed, and its names are taken
+            //          away by the next who meets it (unlink_closed)
+            if (pen.swap(seen, slot_word(lap, member_no::nobody, phase::closed))) {
+                doorbell(at.ctl().data_bell).ring(member_no{0xffff});
+                doorbell(at.ctl().frontier_bell).ring(member_no{0xffff});
+                return t;
+            }
+            break;
+        case phase::writing: (void)end_wait(at, t, seen, ring::patience::also_the_living); break;
+        case phase::stalled:
+            (void)pen.swap(seen, owner_is_dead(at, seen.owner()) ? seen.with(phase::dead) : seen.next_lap());
+            break;
+        default: return no_seq; // CLOSED of the lap before, or no phase at all
+        }
+    }
+    return no_seq;
+}
+
+/// Takes the names of a closed ring away, if they still lead to it. Any number of processes may try;
+/// the creation byte of its ctl lets one at a time, so that nobody removes a ring that came after it.
+/// False when somebody else is at it, or may not be removed by this user (errno).
+inline bool unlink_closed(const std::string& bus, epoch_t epoch) {
+    const held_byte removing = held_byte::try_take(ctl_object(bus, epoch), creation_lock_byte);
+    if (!removing) return named_epoch(bus) != epoch;
+    if (named_epoch(bus) == epoch && !unlink_object(ring_object(bus))) return false;
+    unlink_object(ctl_object(bus, epoch));
+    return true;
+}
+
+} // namespace ring
+} // namespace v1
+} // namespace evbus
