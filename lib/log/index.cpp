@@ -1,6 +1,6 @@
-#include "index.hpp"
+#include "lib/log/index.hpp"
 
-#include "atomic_file.hpp"
+#include "lib/log/atomic_file.hpp"
 
 #include <cstring>
 

@@ -1,4 +1,4 @@
-#include "log.hpp"
+#include "lib/log/log.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 // never waits for the disk. Whoever opens holds the log's LOCK (log_lock.hpp).
 #pragma once
 
-#include "recovery.hpp"
+#include "lib/log/recovery.hpp"
 
 #include <evbus/log/batch.hpp>
 #include <evbus/log/segment_writer.hpp>

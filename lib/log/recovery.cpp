@@ -1,4 +1,4 @@
-#include "recovery.hpp"
+#include "lib/log/recovery.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 // function that cuts or moves anything.
 #pragma once
 
-#include "index.hpp"
+#include "lib/log/index.hpp"
 
 #include <evbus/notice.hpp>
 

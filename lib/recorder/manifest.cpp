@@ -1,6 +1,6 @@
-#include "manifest.hpp"
+#include "lib/recorder/manifest.hpp"
 
-#include "../log/atomic_file.hpp"
+#include "lib/log/atomic_file.hpp"
 
 #include <evbus/detail/hash.hpp>
 #include <evbus/log/epochs.hpp>

@@ -1,60 +1,53 @@
 // Several things wrong at once, by chance; and commits that are whole but not for this reader.
-#include "log_fixture.hpp"
+#include "tests/log/log_fixture.hpp"
 
-#include <map>
-#include <random>
+#include "tests/support/random.hpp"
+
 #include <set>
 
 using namespace log_test;
 
 namespace {
 
-using rng = std::mt19937_64;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-    const char* const text = std::getenv(name);
-    return text == nullptr ? otherwise : std::stoull(text);
-}
-
-std::uint64_t below(rng& r, std::uint64_t n) { return r() % n; }
+using rng = evbus_test::random_source;
 
 /// A log of random records in random batches, commits and segments; closed, crashed or both.
 void fill(test_log& t, rng& r) {
-    const std::uint64_t batches = 3 + below(r, 12);
+    const std::uint64_t batches = 3 + r.below(12);
     for (std::uint64_t b = 0; b < batches; ++b) {
-        for (std::uint64_t n = 1 + below(r, 8); n > 0; --n) switch (below(r, 8)) {
-            case 0: t.voids(1 + below(r, 5)); break;
-            case 1: t.lost(1 + below(r, 5)); break;
-            case 2: t.joined("p" + std::to_string(below(r, 9))); break;
-            case 3: t.fragment("frag", std::string(below(r, 300), 'f'), static_cast<std::int64_t>(below(r, 1000))); break;
+        for (std::uint64_t n = 1 + r.below(8); n > 0; --n) switch (r.below(8)) {
+            case 0: t.voids(1 + r.below(5)); break;
+            case 1: t.lost(1 + r.below(5)); break;
+            case 2: t.joined("p" + std::to_string(r.below(9))); break;
+            case 3: t.fragment("frag", std::string(r.below(300), 'f'), static_cast<std::int64_t>(r.below(1000))); break;
             case 4: t.event("large", std::string(20'000, 'L')); break;
-            default: t.event("t." + std::to_string(below(r, 5)), std::to_string(r()), static_cast<std::int64_t>(below(r, 1000)));
+            default: t.event("t." + std::to_string(r.below(5)), std::to_string(r.word()), static_cast<std::int64_t>(r.below(1000)));
             }
         t.write();
-        if (below(r, 12) == 0) t.close();
-        else if (below(r, 12) == 0) t.reopen();
+        if (r.below(12) == 0) t.close();
+        else if (r.below(12) == 0) t.reopen();
     }
 }
 
 void harm(test_log& t, rng& r) {
-    const std::size_t segment = below(r, t.segments().size());
+    const std::size_t segment = r.below(t.segments().size());
     const std::uint64_t size = t.bytes(segment).size();
     if (size == 0) return;
-    switch (below(r, 8)) {
-    case 0: t.truncate(segment, below(r, size)); break;
-    case 1: t.append_bytes(segment, std::string(below(r, 500), static_cast<char>(below(r, 256)))); break;
+    switch (r.below(8)) {
+    case 0: t.truncate(segment, r.below(size)); break;
+    case 1: t.append_bytes(segment, std::string(r.below(500), static_cast<char>(r.below(256)))); break;
     case 2:
         if (t.segments().size() > 1) t.remove(segment);
         break;
     case 3: { // a run of bytes becomes zero, as a lost page does
         std::string b = t.bytes(segment);
-        const std::size_t at = below(r, size);
-        const std::size_t n = std::min<std::size_t>(below(r, 4096), b.size() - at);
+        const std::size_t at = r.below(size);
+        const std::size_t n = std::min<std::size_t>(r.below(4096), b.size() - at);
         b.replace(at, n, n, '\0');
         t.set_bytes(segment, b);
         break;
     }
-    default: t.flip_bit(segment, below(r, size * 8));
+    default: t.flip_bit(segment, r.below(size * 8));
     }
 }
 
@@ -77,22 +70,22 @@ bool reads_soundly(const test_log& t, const std::set<std::string>& frames, seq_t
 } // namespace
 
 TEST_CASE("damage: whatever happens to a log, seqs follow each other and no content is made up") {
-    const std::uint64_t seed = from_environment("EVBUS_SEED", std::random_device{}());
-    const std::uint64_t rounds = from_environment("EVBUS_ROUNDS", 150);
-    MESSAGE("EVBUS_SEED=" << seed);
-    rng r(seed);
-    for (std::uint64_t round = 0; round < rounds; ++round) {
+    rng r;
+    SHOW_SEED(r);
+    const char* const more = std::getenv("EVBUS_ROUNDS");
+    const int rounds = more == nullptr ? 150 : std::stoi(more);
+    for (int round = 0; round < rounds; ++round) {
         CAPTURE(round);
-        test_log t(200 + below(r, 60'000));
+        test_log t(200 + r.below(60'000));
         fill(t, r);
-        if (below(r, 2) == 0) t.close();
+        if (r.below(2) == 0) t.close();
         t.crash();
         std::set<std::string> frames;
         for (const std::string& line : t.read()) frames.insert(line);
         CHECK(reads_soundly(t, frames, 1));
-        for (std::uint64_t n = 1 + below(r, 3); n > 0; --n) harm(t, r);
+        for (std::uint64_t n = 1 + r.below(3); n > 0; --n) harm(t, r);
         CHECK(reads_soundly(t, frames, 1));
-        CHECK(reads_soundly(t, frames, 1 + below(r, 60)));
+        CHECK(reads_soundly(t, frames, 1 + r.below(60)));
         const lines before = t.read();
         try {
             t.reopen();

@@ -1,6 +1,6 @@
 // A file system that fails: whatever call it is, what append reported as written is there afterwards,
 // nothing else is, and the log can be written again.
-#include "log_fixture.hpp"
+#include "tests/log/log_fixture.hpp"
 
 #include <atomic>
 #include <thread>

@@ -1,5 +1,5 @@
 // docs/log-format.md against the structs and against what the library writes.
-#include "log_fixture.hpp"
+#include "tests/log/log_fixture.hpp"
 
 #include <map>
 #include <set>

@@ -2,7 +2,7 @@
 // lines, and what reading gives as the same lines.
 #pragma once
 
-#include "../../lib/log/log.hpp"
+#include "lib/log/log.hpp"
 
 #include <evbus/log/log_reader.hpp>
 

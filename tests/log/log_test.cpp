@@ -1,5 +1,5 @@
 // Writing a log and reading it back, with nothing going wrong.
-#include "log_fixture.hpp"
+#include "tests/log/log_fixture.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,5 @@
-// What stands beside the segments: LOCK, epochs, the first free seq, manifests.
-#include "log_fixture.hpp"
-
-#include "../../lib/recorder/manifest.hpp"
+// What stands beside the commits: LOCK, epochs, the first free seq, footers.
+#include "tests/log/log_fixture.hpp"
 
 #include <evbus/log/log_lock.hpp>
 #include <evbus/log/seq_floor.hpp>
@@ -79,53 +77,12 @@ TEST_CASE("seq floor: every place that remembers a seq is heard") {
     test_log::spit(dir.cursors() + "/billing." + log::seq_digits(30) + ".cursor", "x");
     test_log::spit(dir.cursors() + "/plain.cursor", "x");
     CHECK(floor() == 31);
-    recorder::manifest m;
-    m.run = 5;
-    m.last_seq = 40;
-    REQUIRE(recorder::save_manifest(log::posix(), dir, m) == 0);
-    CHECK(floor() == 41);
     test_log::spit(log::segment_path(dir, 51), "not a segment");
     CHECK(floor() == 51);
 }
 
 TEST_CASE("seq floor: a log that is not there begins at 1") {
     CHECK(log::seq_floor(log::posix(), "/dev/shm/evbus-no-such-log").next == 1);
-}
-
-TEST_CASE("manifest: what is saved is loaded, and a run found running has crashed") {
-    test_log t;
-    static_cast<void>(t.writer());
-    const log::log_dir dir{t.dir};
-    recorder::manifest m;
-    m.run = recorder::make_run_id(1'000, 42);
-    m.bus = "md";
-    m.id = test_bus;
-    m.epoch = epoch_t{9};
-    m.config = {{"sync", "interval"}, {"segment-bytes", "268435456"}};
-    m.pid = 42;
-    m.started_ns = 1'000;
-    m.first_seq = 3;
-    m.last_seq = max_seq - 1;
-    REQUIRE(recorder::save_manifest(log::posix(), dir, m) == 0);
-    auto all = recorder::load_manifests(log::posix(), dir);
-    REQUIRE(all.runs.size() == 1);
-    const recorder::manifest& got = all.runs[0];
-    CHECK(recorder::to_json(got) == recorder::to_json(m));
-    CHECK(got.last_seq == max_seq - 1);
-    CHECK(got.config == m.config);
-    m.last_seq = 5;
-    REQUIRE(recorder::save_manifest(log::posix(), dir, m) == 0);
-    all = recorder::load_manifests(log::posix(), dir);
-    CHECK(recorder::mark_crashed(log::posix(), dir, all, 9) == 1);
-    all = recorder::load_manifests(log::posix(), dir);
-    CHECK(all.runs[0].status == recorder::run_status::crashed);
-    CHECK(all.runs[0].last_seq == 9);
-    CHECK(recorder::mark_crashed(log::posix(), dir, all, 9) == 0);
-    const std::string text = recorder::to_json(m);
-    for (std::size_t cut = 0; cut + 2 < text.size(); ++cut) CHECK(!recorder::parse_manifest(text.substr(0, cut)));
-    test_log::spit(dir.runs() + "/0000000000000001.json", "{}");
-    all = recorder::load_manifests(log::posix(), dir);
-    CHECK(all.unreadable == lines{"0000000000000001.json"});
 }
 
 TEST_CASE("footer: it names topics, header-free counts, times and the blocks a topic stands in") {

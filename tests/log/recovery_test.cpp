@@ -1,5 +1,5 @@
 // What a log is after something went wrong with its bytes.
-#include "log_fixture.hpp"
+#include "tests/log/log_fixture.hpp"
 
 #include <map>
 

@@ -81,8 +81,13 @@ inline void raise_by_manifests(file_system& fs, const log_dir& dir, known_seqs& 
     detail::raise_by_names_in(fs, dir.quarantine(), out);
     detail::raise_by_names_in(fs, dir.cursors(), out);
     detail::raise_by_manifests(fs, dir, out);
+    epoch_t before = epoch_t::none;
     for (const epoch_record& e : read_epochs(fs, dir)) {
-        detail::raise(out, e.first_seq);
+        // The line of a removal names a seq that nobody used; that of a creation one that was free to all.
+        const bool is_end = e.epoch == before;
+        if (is_end) out.next = std::max(out.next, e.first_seq);
+        else detail::raise(out, e.first_seq);
+        before = e.epoch;
         out.last_time_ns = std::max(out.last_time_ns, e.time_ns);
     }
     std::vector<seq_t> firsts;

@@ -164,7 +164,8 @@ inline bool log_reader::owe_sealed_rest() {
     if (!footer.open(in_.source(), segment_, bus_.seed())) return false;
     const std::optional<segment_summary> sum = footer.summary();
     if (!sum || sum->last_seq < next_) return false;
-    owe_gap(sum->last_seq, gap_cause::damage);
+    // The last commits and the footer may have come between our read and now: look once more.
+    if (std::exchange(looked_again_, true)) owe_gap(sum->last_seq, gap_cause::damage);
     return true;
 }
 
