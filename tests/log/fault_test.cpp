@@ -29,8 +29,8 @@ public:
         }
         return real_.write(fd, from, n, at);
     }
-    // Cutting a file back needs no space: it goes on working on a full disk.
-    int truncate(int fd, std::uint64_t n) noexcept override { return real_.truncate(fd, n); }
+    // Cutting a file back needs no space: it goes on working on a full disk, unless told otherwise.
+    int truncate(int fd, std::uint64_t n) noexcept override { return stuck ? -EIO : real_.truncate(fd, n); }
     int datasync(int fd) noexcept override { return fails() ? -error_ : real_.datasync(fd); }
     int sync_dir(const std::string& p) noexcept override { return fails() ? -error_ : real_.sync_dir(p); }
     int rename(const std::string& a, const std::string& b) noexcept override {
@@ -43,6 +43,14 @@ public:
     int fstat(int fd, log::file_info& out) noexcept override { return real_.fstat(fd, out); }
     int space(const std::string& p, log::space_info& out) noexcept override { return real_.space(p, out); }
     int try_lock(int fd) noexcept override { return real_.try_lock(fd); }
+
+    void fail_from_now_on() noexcept {
+        k_ = calls_ + 1;
+        for_good_ = true;
+    }
+    void heal() noexcept { k_ = 0; }
+
+    bool stuck = false; ///< files cannot be cut back either
 
     [[nodiscard]] bool reached() const noexcept { return calls_ >= k_; }
 
@@ -141,6 +149,26 @@ TEST_CASE("faults: after a failed sync nothing more is accepted") {
         CHECK(v.writer().synced() == no_seq);
     }
     CHECK(calls == 1);
+}
+
+TEST_CASE("faults: when partial bytes cannot be cut back nothing is appended behind them") {
+    failing_file_system files(0, false, ENOSPC);
+    test_log t;
+    t.reopen(files);
+    t.event("a", "1").write();
+    files.fail_from_now_on();
+    files.stuck = true;
+    t.event("a", "2");
+    CHECK(t.try_write().status == log::append_status::no_space);
+    files.heal();
+    files.stuck = false;
+    CHECK(t.try_write().status == log::append_status::io_failed);
+    CHECK(!t.writer().close().ok());
+    t.crash();
+    t.reopen();
+    CHECK(t.quarantine().size() == 1);
+    CHECK(t.try_write().ok());
+    CHECK(t.read() == lines{"1 a 1 @0", "2 a 2 @0"});
 }
 
 TEST_CASE("threads: a reader beside the writer gets every event once, in order, through many segments") {
