@@ -163,6 +163,7 @@ private:
         template <class OnEvent, class OnGap>
         consume_status catch_up(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
             if (in_reach()) return go_live();
+            if (ring.next > limits.last) return consume_status::caught_up;
             // The order matters: who finds nothing in the log after the recorder was seen dead, in one and
             // the same of its lives, may believe that nothing will come.
             const evbus::ring::frontier_words& f = ring.at->ctl().frontier;
@@ -194,7 +195,7 @@ private:
             const std::uint64_t before = ring.deliver.account().events;
             const seq_t start = ring.next;
             const poll_limits some{std::min<std::size_t>(limits.max_events, events_a_look), limits.max_bytes};
-            const log_rest rest = log->poll(ring.next, limit, ring.wanted, ring.deliver, on_event, on_gap, [](const auto&) {}, some);
+            const log_rest rest = log->poll(ring.next, std::min(limit, limits.last), ring.wanted, ring.deliver, on_event, on_gap, [](const auto&) {}, some);
             ring.saw_time(log->last_time_ns());
             count_from_log(ring.deliver.account().events - before);
             if (rest == log_rest::failed) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evbus/from.hpp>
+#include <evbus/ids.hpp>
 #include <evbus/notice.hpp>
 #include <evbus/ring/waiter.hpp>
 
@@ -17,6 +18,7 @@ inline namespace v1 {
 struct poll_limits {
     std::size_t max_events = 256;                  ///< handed to the handler
     std::size_t max_bytes = std::size_t{64} << 20; ///< of their payloads; ends after the event that passes it
+    seq_t last = max_seq;                          ///< walks no further than this seq
 };
 
 struct read_options {

@@ -51,7 +51,8 @@ public:
             on_event(e);
         };
         // A filter that rejects everything must not keep the caller here for ever either.
-        const seq_t stop = next + limits.max_events + at->shape().slots();
+        seq_t stop = next + limits.max_events + at->shape().slots();
+        if (limits.last < stop) stop = limits.last + 1;
         bool rested = false;
         while (next < stop && bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
             const ring::slot_state state = slots_.read(next);

@@ -5,6 +5,7 @@
 #include <evbus/detail/cpu.hpp>
 #include <evbus/filter.hpp>
 #include <evbus/frame.hpp>
+#include <evbus/headers.hpp>
 #include <evbus/ring/attachment.hpp>
 #include <evbus/ring/slot_word.hpp>
 
