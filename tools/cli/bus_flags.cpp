@@ -22,7 +22,7 @@ void add_bus_flags(command& cmd, evbus::bus_options& o) {
         {{"none", group_access::none}, {"read", group_access::read}, {"write", group_access::write}},
         "what the group may do (created with none)");
     cmd.text("--log", o.log_dir, "DIR", "directory of the log (created in /var/lib/evbus/BUS or $XDG_STATE_HOME/evbus/BUS)");
-    cmd.flag("--no-log{false}", o.with_log, "a bus without a log; publishers never wait");
+    cmd.no_flag("--no-log", o.with_log, "a bus without a log; publishers never wait");
 }
 
 void check_bus_flags(const evbus::bus_options& o) {

@@ -124,6 +124,11 @@ command& command::flag(const std::string& names, bool& target, const std::string
     return *this;
 }
 
+command& command::no_flag(const std::string& names, bool& target, const std::string& help) {
+    parser_->app->add_flag_callback(names, [&target] { target = false; }, help);
+    return *this;
+}
+
 command& command::option(const std::string& names, const std::string& metavar, const std::string& help,
                          std::function<void(const std::string&)> take) {
     add(*parser_->app, names, help, std::move(take))->type_name(metavar);

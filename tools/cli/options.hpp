@@ -53,6 +53,9 @@ public:
 
     command& flag(const std::string& names, bool& target, const std::string& help);
 
+    /// A flag that takes something away: `target` becomes false ("--no-log").
+    command& no_flag(const std::string& names, bool& target, const std::string& help);
+
     template <class Target>
     command& text(const std::string& names, Target& target, const std::string& metavar, const std::string& help) {
         return option(names, metavar, help, [&target](const std::string& s) { target = s; });

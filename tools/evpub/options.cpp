@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* examples =
     "  evpub md md.trade.AAPL < trades.txt                    a line an event\n"
-    "  tail -F app.log | evpub logs app.web --crlf            as they come\n"
+    "  tail -F app.log | evpub logs app.web                   as they come\n"
     "  evpub logs app --lines app.log -H type=line --wait durable\n"
     "  evpub orders - --topic-from-field topic < orders.json  the topic is in the line\n"
     "  evpub md load --count 1000000 --size 64 --rate 100k    load\n"

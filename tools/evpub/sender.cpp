@@ -44,7 +44,7 @@ void sender::reopen() {
     said_retired_ = true;
     publisher_.reset();
     // Who closed it takes its names away, after it has told the log. If it died before that, we do.
-    for (int i = 0; i < 200 && bus_->is_current() && !stop_.asked(); ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 600 && bus_->is_current() && !stop_.asked(); ++i) std::this_thread::sleep_for(10ms);
     if (bus_->is_current()) evbus::ring::unlink_closed(how_.bus, bus_->epoch());
     const evbus::bus_id before = bus_->id();
     open();

@@ -110,9 +110,28 @@ inline void continue_log(const std::string& dir, const bus_options& o, ring::cre
     c.stall_limit_ns = static_cast<std::uint64_t>(o.stall_limit.count());
     c.epoch = static_cast<epoch_t>(random_u64());
     c.log_dir = log_dir;
-    if (o.with_log) continue_log(log_dir, o, c);
-    else c.id = random_bus_id();
-    return ring::create_ring(c);
+    if (!o.with_log) {
+        c.id = random_bus_id();
+        return ring::create_ring(c);
+    }
+    continue_log(log_dir, o, c);
+    // A ring that never came to be gave out no seq: without this line the next creation would take it
+    // for one that vanished, and start far above.
+    const auto take_back = [&]() noexcept {
+        try {
+            log::append_epoch(log::posix(), {log_dir}, {c.epoch, c.first_seq, wall_ns(), boot_id(), c.id, c.name}, c.mode);
+        } catch (const error&) { // then the next creation starts far above; the first error is the one to tell
+        }
+    };
+    bool made = false;
+    try {
+        made = ring::create_ring(c);
+    } catch (...) {
+        take_back();
+        throw;
+    }
+    if (!made) take_back();
+    return made;
 }
 
 template <class Value>
@@ -180,9 +199,10 @@ inline bus bus::open_or_create(const std::string& name, const bus_options& optio
     detail::check_same(name, "slot bytes", options.slot_bytes, found->slot_bytes());
     detail::check_same(name, "pacing", options.pacing, found->pacing());
     detail::check_same(name, "group", options.group, detail::group_of_mode(found->at_->description().raw.mode));
+    const std::string log = found->log_dir().empty() ? "none" : found->log_dir();
     if (options.log_dir)
-        detail::check_same<std::string>(name, "log directory", std::filesystem::absolute(*options.log_dir).lexically_normal().string(),
-                                        found->log_dir());
+        detail::check_same<std::string>(name, "log directory", std::filesystem::absolute(*options.log_dir).lexically_normal().string(), log);
+    if (!options.with_log) detail::check_same<std::string>(name, "log directory", "none", log);
     return *std::move(found);
 }
 

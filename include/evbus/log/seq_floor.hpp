@@ -81,14 +81,14 @@ inline void raise_by_manifests(file_system& fs, const log_dir& dir, known_seqs& 
     detail::raise_by_names_in(fs, dir.quarantine(), out);
     detail::raise_by_names_in(fs, dir.cursors(), out);
     detail::raise_by_manifests(fs, dir, out);
-    epoch_t before = epoch_t::none;
-    for (const epoch_record& e : read_epochs(fs, dir)) {
-        // The line of a removal names a seq that nobody used; that of a creation one that was free to all.
-        const bool is_end = e.epoch == before;
-        if (is_end) out.next = std::max(out.next, e.first_seq);
-        else detail::raise(out, e.first_seq);
-        before = e.epoch;
-        out.last_time_ns = std::max(out.last_time_ns, e.time_ns);
+    const std::vector<epoch_record> epochs = read_epochs(fs, dir);
+    for (std::size_t i = 0; i < epochs.size(); ++i) {
+        // A creation's first seq may have been used; the seq of a removal's line was not, nor was any above.
+        const bool is_end = i != 0 && epochs[i - 1].epoch == epochs[i].epoch;
+        const bool has_end = i + 1 < epochs.size() && epochs[i + 1].epoch == epochs[i].epoch;
+        if (is_end) out.next = std::max(out.next, epochs[i].first_seq);
+        else if (!has_end) detail::raise(out, epochs[i].first_seq);
+        out.last_time_ns = std::max(out.last_time_ns, epochs[i].time_ns);
     }
     std::vector<seq_t> firsts;
     if (const int r = list_segments(fs, dir, firsts); r < 0 && r != -ENOENT)

@@ -1,0 +1,55 @@
+// evctl: what buses there are, and their making and removal.
+#include "tools/cli/bus_flags.hpp"
+#include "tools/cli/exit_codes.hpp"
+#include "tools/cli/options.hpp"
+#include "tools/evctl/commands.hpp"
+
+#include <evbus/error.hpp>
+
+#include <unistd.h>
+
+namespace {
+
+constexpr const char* examples = "  evctl list                     all buses of this machine\n"
+                                 "  evctl info md                  how bus md is doing, and who is on it\n"
+                                 "  evctl create md --slots 65536 --slot-bytes 128 --pacing strict\n"
+                                 "  evctl remove md                when nobody uses it any more\n"
+                                 "Ends with 0, 1 (list: there is none) or 2 on an error.\n";
+
+} // namespace
+
+int main(int argc, char** argv) {
+    cli::command cmd("evctl", "lists, shows, creates and removes buses", examples);
+    evctl::show_options show;
+    evctl::remove_options removal;
+    evbus::bus_options creation;
+    std::string bus;
+
+    cli::command& list = cmd.subcommand("list", "all buses, damaged ones too", "  evctl list --json | jq '.[].name'\n");
+    list.flag("--json", show.json, "one JSON array");
+    cli::command& info = cmd.subcommand("info", "one bus in full: geometry, recorder, members", "  evctl info md\n");
+    info.positional("BUS", bus, "name of the bus");
+    info.flag("--json", show.json, "one JSON object");
+    cli::command& create = cmd.subcommand("create", "makes a bus; one that is there is an error", "  evctl create md --no-log\n");
+    create.positional("BUS", bus, "name of the bus");
+    cli::add_bus_flags(create, creation);
+    cli::command& remove = cmd.subcommand("remove", "removes a bus that nobody uses",
+                                          "  evctl remove md\n  evctl remove md --force --with-log\n");
+    remove.positional("BUS", bus, "name of the bus");
+    remove.flag("--force", removal.force, "also with members living (they are told), or when it is damaged");
+    remove.flag("--with-log", removal.with_log, "delete its log too; no recorder may live");
+    if (const auto code = cmd.parse(argc, argv)) return *code;
+
+    show.colour = cli::use_colour(STDOUT_FILENO);
+    cli::output out(STDOUT_FILENO);
+    try {
+        if (list.chosen()) return evctl::list(show, out);
+        if (info.chosen()) return evctl::info(bus, show, out);
+        if (remove.chosen()) return evctl::remove(bus, removal);
+        cli::check_bus_flags(creation);
+        return evctl::create(bus, creation);
+    } catch (const std::exception& e) {
+        cli::say("evctl", e.what());
+        return cli::exit_failed;
+    }
+}
