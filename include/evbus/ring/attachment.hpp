@@ -31,9 +31,9 @@ public:
             std::shared_ptr<attachment> attached(new attachment);
             if (attached->open_once(bus, ring_access, ctl_access)) return attached;
             if (tries == 100)
-                throw error(errc::not_found, {"attach to bus", shm_path(ring_object(bus)),
-                                              "the ring is there, but its control object is gone",
-                                              "remove the rest with evctl remove --force and create the bus anew"});
+                throw error(errc::damaged, {"attach to bus", shm_path(ring_object(bus)),
+                                            "the ring is there, but its control object is gone",
+                                            "remove the rest with evctl remove --force and create the bus anew"});
         }
     }
 

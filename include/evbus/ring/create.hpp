@@ -117,11 +117,13 @@ inline void fill_slots(std::byte* slots, const creation& c) noexcept {
     return found;
 }
 
-/// The epoch that the ring under this name has now, unchecked; none when there is no readable ring.
-[[nodiscard]] inline epoch_t named_epoch(const std::string& bus) noexcept {
+/// The epoch that the ring under this name has now, unchecked: `none` when there is no ring, nothing
+/// when there is one that cannot be read (cut, not ours, no descriptor left).
+[[nodiscard]] inline std::optional<epoch_t> named_epoch(const std::string& bus) noexcept {
     ring_description d{};
     const shm_file ring = shm_file::try_open(ring_object(bus), access::read_only);
-    if (!ring || ::pread(ring.fd(), &d, sizeof d, 0) != static_cast<ssize_t>(sizeof d)) return epoch_t::none;
+    if (!ring) return errno == ENOENT ? std::optional(epoch_t::none) : std::nullopt;
+    if (::pread(ring.fd(), &d, sizeof d, 0) != static_cast<ssize_t>(sizeof d)) return std::nullopt;
     return static_cast<epoch_t>(d.epoch);
 }
 
@@ -130,7 +132,9 @@ inline std::size_t remove_orphaned_ctl(const std::string& bus) {
     std::size_t removed = 0;
     for (const std::string& object : ctl_objects(bus)) {
         const held_byte creation = held_byte::try_take(object, creation_lock_byte);
-        if (creation && object != ctl_object(bus, named_epoch(bus)) && unlink_object(object)) ++removed;
+        if (!creation) continue;
+        const std::optional<epoch_t> named = named_epoch(bus); // in this order: the byte first
+        if (named && object != ctl_object(bus, *named) && unlink_object(object)) ++removed;
     }
     return removed;
 }

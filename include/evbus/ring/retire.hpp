@@ -69,8 +69,9 @@ namespace ring {
 /// False when somebody else is at it, or may not be removed by this user (errno).
 inline bool unlink_closed(const std::string& bus, epoch_t epoch) {
     const held_byte removing = held_byte::try_take(ctl_object(bus, epoch), creation_lock_byte);
-    if (!removing) return named_epoch(bus) != epoch;
-    if (named_epoch(bus) == epoch && !unlink_object(ring_object(bus))) return false;
+    const std::optional<epoch_t> named = named_epoch(bus);
+    if (!removing || !named) return named && named != epoch;
+    if (named == epoch && !unlink_object(ring_object(bus))) return false;
     unlink_object(ctl_object(bus, epoch));
     return true;
 }
