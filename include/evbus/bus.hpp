@@ -76,9 +76,12 @@ public:
     /// True while the bus's name leads to this ring; false once it was removed or created anew.
     [[nodiscard]] bool is_current() const noexcept { return at_->is_current(); }
 
-    /// A mapping of this ring for a handle; read_write for who publishes. Throws permission, or retired
-    /// when the name leads to another ring by now.
+    /// A mapping of this ring for a handle; read_write for who publishes. Throws permission, retired
+    /// when the name leads to another ring by now, or forked in a child that inherited this bus.
     [[nodiscard]] std::shared_ptr<ring::attachment> attach(ring::access how) const {
+        if (at_->in_child())
+            throw error(errc::forked, {"attach to bus " + name(), "a handle of the parent process", "it does not work in a forked child",
+                                       "open the bus in the child"});
         if (how == ring::access::read_only) return at_;
         auto writable = ring::attachment::open(name(), how);
         if (writable->description().epoch() != epoch())

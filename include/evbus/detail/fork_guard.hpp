@@ -5,34 +5,42 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
+#include <new>
 
 namespace evbus {
 inline namespace v1 {
 namespace detail {
 
-/// Taken by a handle when it is made, in the process that may use it.
+/// Taken by a handle when it is made, in the process that may use it. Threads may make their first
+/// handles at once.
 class fork_guard {
 public:
-    fork_guard() : mark_(page()), mine_(mark_ != nullptr ? *mark_ : 0) {}
+    fork_guard() : mark_(page()), mine_(mark_ != nullptr ? mark_->load(std::memory_order_acquire) : 0) {}
 
     /// True in a child that inherited the handle, also after the child made handles of its own.
-    [[nodiscard]] bool in_child() const noexcept { return mark_ != nullptr && *mark_ != mine_; }
+    [[nodiscard]] bool in_child() const noexcept {
+        return mark_ != nullptr && mark_->load(std::memory_order_relaxed) != mine_;
+    }
 
 private:
-    static const volatile std::uint64_t* page() {
-        static std::uint64_t* const mark = [] {
+    using word = std::atomic<std::uint64_t>;
+
+    static const word* page() {
+        static word* const mark = [] {
             void* at = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            if (at == MAP_FAILED || ::madvise(at, 4096, MADV_WIPEONFORK) != 0)
-                return static_cast<std::uint64_t*>(nullptr);
-            return static_cast<std::uint64_t*>(at);
+            if (at == MAP_FAILED || ::madvise(at, 4096, MADV_WIPEONFORK) != 0) return static_cast<word*>(nullptr);
+            return ::new (at) word(0);
         }();
-        static std::uint64_t lives = 0; // inherited by a child, which therefore counts on
-        if (mark != nullptr && *mark == 0) *mark = ++lives;
+        static word lives{0}; // inherited by a child, which therefore counts on
+        std::uint64_t wiped = 0;
+        if (mark != nullptr && mark->load(std::memory_order_acquire) == 0) // one thread's life is everybody's
+            mark->compare_exchange_strong(wiped, lives.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_acq_rel);
         return mark;
     }
 
-    const volatile std::uint64_t* mark_;
+    const word* mark_;
     std::uint64_t mine_;
 };
 

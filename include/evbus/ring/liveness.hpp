@@ -37,10 +37,10 @@ public:
         const std::lock_guard guard(mutex_);
         fds_.push_back(fd);
     }
+    /// In a forked child, where it was closed already, the number may be another file's by now: nothing.
     void close(int fd) noexcept {
         const std::lock_guard guard(mutex_);
-        std::erase(fds_, fd);
-        ::close(fd);
+        if (std::erase(fds_, fd) != 0) ::close(fd);
     }
 
 private:
