@@ -49,6 +49,8 @@ public:
     virtual std::int64_t write(int fd, const void* from, std::size_t bytes, std::uint64_t offset) noexcept = 0;
     virtual int truncate(int fd, std::uint64_t bytes) noexcept = 0;
     virtual int datasync(int fd) noexcept = 0;
+    /// Asks that writing to the disk begin, without waiting for it; says nothing about durability.
+    virtual void start_writeback(int fd) noexcept { static_cast<void>(fd); }
     /// Makes a directory's entries durable.
     virtual int sync_dir(const std::string& path) noexcept = 0;
     virtual int rename(const std::string& from, const std::string& to) noexcept = 0;
@@ -108,6 +110,7 @@ public:
     int datasync(int fd) noexcept override {
         return code(without_eintr([&] { return ::fdatasync(fd); }));
     }
+    void start_writeback(int fd) noexcept override { ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
     int sync_dir(const std::string& path) noexcept override {
         const int fd = open(path, O_RDONLY | O_DIRECTORY, 0);
         if (fd < 0) return fd;
@@ -225,6 +228,7 @@ public:
     }
     [[nodiscard]] int truncate(std::uint64_t bytes) const noexcept { return fs_->truncate(fd_, bytes); }
     [[nodiscard]] int datasync() const noexcept { return fs_->datasync(fd_); }
+    void start_writeback() const noexcept { fs_->start_writeback(fd_); }
     [[nodiscard]] int try_lock() const noexcept { return fs_->try_lock(fd_); }
     /// True when `path` still names this file.
     [[nodiscard]] bool is_at(const std::string& path) const noexcept {

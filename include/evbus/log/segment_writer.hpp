@@ -79,6 +79,7 @@ public:
             at += sizeof h + body.size();
         });
         state = after;
+        keep_disk_busy();
         return 0;
     }
 
@@ -102,9 +103,16 @@ private:
     void take(std::shared_ptr<const file> f, const segment_header& h, std::uint64_t offset, segment_index index) {
         file_ = std::move(f);
         header_ = h;
-        offset_ = offset;
+        offset_ = started_ = offset;
         index_ = std::move(index);
         poisoned_ = false;
+    }
+    /// The sync at the segment's end would otherwise find all of it still to write, and hold the
+    /// writer up for that long.
+    void keep_disk_busy() noexcept {
+        if (offset_ - started_ < writeback_bytes) return;
+        started_ = offset_;
+        file_->start_writeback();
     }
     [[nodiscard]] int write(std::span<const std::byte> bytes) noexcept {
         const int r = file_->write_at(bytes.data(), bytes.size(), offset_);
@@ -116,7 +124,10 @@ private:
 
     std::shared_ptr<const file> file_;
     segment_header header_{};
+    static constexpr std::uint64_t writeback_bytes = std::uint64_t{8} << 20;
+
     std::uint64_t offset_ = 0;
+    std::uint64_t started_ = 0; ///< up to here the disk was asked to begin
     segment_index index_;
     bool poisoned_ = false;
 };
