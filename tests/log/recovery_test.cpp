@@ -55,6 +55,7 @@ void restore(const test_log& t, const std::map<std::string, std::string>& files)
 TEST_CASE("recovery: cut at any byte, every whole commit is kept and nothing else") {
     for (const bool sealed : {false, true}) {
         for (const bool with_index : {false, true}) {
+            if (sealed && with_index) continue; // a footer goes before an index
             test_log t(300);
             fill(t);
             if (sealed) t.close();

@@ -47,7 +47,7 @@ public:
     [[nodiscard]] std::uint64_t bytes_read() const noexcept { return read_; }
 
 private:
-    std::unique_ptr<std::uint64_t[]> words_ = std::make_unique<std::uint64_t[]>(capacity / 8);
+    std::unique_ptr<std::uint64_t[]> words_ = std::make_unique_for_overwrite<std::uint64_t[]>(capacity / 8);
     std::uint64_t start_ = 0;
     std::size_t size_ = 0;
     int failed_ = 0;
@@ -121,7 +121,7 @@ public:
     [[nodiscard]] const file& source() const noexcept { return file_; }
 
     [[nodiscard]] segment_fault read_header(const bus_id& expected, seq_t first, segment_header& out) noexcept {
-        const std::span<const std::byte> bytes = window_.get(file_, 0, sizeof out);
+        const std::span<const std::byte> bytes = window_.get(file_, 0, sizeof out, header_fill);
         if (window_.failed() != 0) return segment_fault::io;
         if (bytes.size() < sizeof out) return segment_fault::cut_short;
         std::memcpy(&out, bytes.data(), sizeof out);
