@@ -1,0 +1,92 @@
+// Walking a dead ring: what evbus::subscriber does on a live one, without its races.
+#include "tools/evtail/dead_ring.hpp"
+
+#include <evbus/delivery.hpp>
+#include <evbus/filter.hpp>
+#include <evbus/frame.hpp>
+#include <evbus/headers.hpp>
+
+#include <algorithm>
+
+namespace evtail {
+
+namespace ring = evbus::ring;
+
+namespace {
+
+class dead_place final : public reader {
+public:
+    dead_place(dead_ring& in, const std::vector<std::string>& filters, const std::vector<std::string>& exclude, evbus::from where)
+        : ring_(&in), clock_(in.clock(), in.description().stamps()), wanted_(filters, exclude) {
+        wanted_.remember();
+        switch (where.what()) {
+        case evbus::from::kind::head: next_ = in.head(); break;
+        case evbus::from::kind::seq: next_ = where.first_seq(); break;
+        // Single events are picked by their time later on: see selection.
+        case evbus::from::kind::time:
+        case evbus::from::kind::oldest: next_ = in.oldest(); break;
+        }
+    }
+    rest poll(sink& to, seq_t last) override {
+        const auto on_event = [&](const evbus::event& e) { to.event(e); };
+        const auto on_gap = [&](const evbus::gap& g) { to.gap(g); };
+        const seq_t stop = std::min(last, ring_->head() - 1);
+        const std::uint64_t before = deliver_.account().events;
+        if (next_ <= stop && next_ < ring_->oldest()) {
+            const evbus::seq_range lost{next_, std::min(stop, ring_->oldest() - 1)};
+            deliver_.gap(lost, evbus::gap_cause::overwritten, on_gap);
+            next_ = lost.last + 1;
+        }
+        while (next_ <= stop && deliver_.account().events - before < events_a_poll) take(next_++, on_event, on_gap);
+        return deliver_.account().events != before ? rest::more : rest::end;
+    }
+    void wait(std::chrono::nanoseconds) override {}
+    seq_t next() const override { return next_; }
+    void add_to(read_counts& sum) const override {
+        sum.from_ring += deliver_.account().events;
+        sum.voids += deliver_.account().voids;
+    }
+
+private:
+    template <class OnEvent, class OnGap>
+    void take(seq_t seq, const OnEvent& on_event, const OnGap& on_gap) {
+        const ring::slot_word word = ring_->word(seq);
+        const std::int64_t ahead = word.laps_ahead_of(ring_->shape().lap(seq));
+        if (ahead > 0) return deliver_.gap({seq, seq}, evbus::gap_cause::overwritten, on_gap);
+        if (ahead == 0 && word.phase() == ring::phase::committed) return take_frame(seq, on_event, on_gap);
+        // Dead, stepped over, or claimed and never finished: nothing was published there.
+        deliver_.voided();
+    }
+    template <class OnEvent, class OnGap>
+    void take_frame(seq_t seq, const OnEvent& on_event, const OnGap& on_gap) {
+        evbus::frame_view f;
+        const bool whole = evbus::parse_frame(ring_->slot(seq), f) == evbus::frame_fault::none &&
+                           evbus::headers_view(f.headers_block).is_whole();
+        if (!whole) return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
+        switch (wanted_.judge(f.header.topic_hash, f.topic)) {
+        case evbus::topic_verdict::accepted:
+            return deliver_.frame(seq, f, clock_.to_ns(f.header.published), on_event, on_gap);
+        case evbus::topic_verdict::rejected: return deliver_.rejected(f.publisher(), on_gap);
+        case evbus::topic_verdict::malformed: return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
+        }
+    }
+
+    static constexpr std::uint64_t events_a_poll = 4096;
+
+    dead_ring* ring_;
+    ring::clock_view clock_;
+    evbus::filter_set wanted_;
+    evbus::delivery deliver_;
+    seq_t next_ = 1;
+};
+
+} // namespace
+
+dead_ring_source::dead_ring_source(const std::string& path, std::vector<std::string> filters, std::vector<std::string> exclude)
+    : ring_(path), filters_(std::move(filters)), exclude_(std::move(exclude)) {}
+
+std::unique_ptr<reader> dead_ring_source::read(evbus::from where) {
+    return std::make_unique<dead_place>(ring_, filters_, exclude_, where);
+}
+
+} // namespace evtail

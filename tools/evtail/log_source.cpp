@@ -1,0 +1,105 @@
+#include "tools/evtail/log_source.hpp"
+
+#include <evbus/delivery.hpp>
+#include <evbus/filter.hpp>
+#include <evbus/log_walk.hpp>
+
+#include <algorithm>
+#include <ctime>
+
+namespace evtail {
+namespace {
+
+class log_place final : public reader {
+public:
+    log_place(log_source& in, const std::string& dir, const std::vector<std::string>& filters,
+              const std::vector<std::string>& exclude, evbus::from where)
+        : source_(&in), walk_(evbus::log::posix(), dir, {in.id()}), wanted_(filters, exclude) {
+        wanted_.remember();
+        switch (where.what()) {
+        case evbus::from::kind::head: next_ = in.head(); break;
+        case evbus::from::kind::oldest: next_ = std::max<seq_t>(walk_.log().first_seq(), 1); break;
+        case evbus::from::kind::seq: next_ = where.first_seq(); break;
+        case evbus::from::kind::time: next_ = walk_.log().seek_time(where.ns()); break;
+        }
+    }
+    rest poll(sink& to, seq_t last) override {
+        const auto on_event = [&](const evbus::event& e) { to.event(e); };
+        const auto on_gap = [&](const evbus::gap& g) { to.gap(g); };
+        const auto no_member = [](const evbus::log::member_info&) {};
+        switch (walk_.poll(next_, std::min(last, source_->limit()), wanted_, deliver_, on_event, on_gap, no_member, {.max_events = 4096})) {
+        case evbus::log_rest::limits: return rest::more;
+        case evbus::log_rest::end: return rest::end;
+        case evbus::log_rest::failed: break;
+        }
+        return rest::failed;
+    }
+    void wait(std::chrono::nanoseconds limit) override {
+        // Nothing rings when a file grows; a signal ends the nap.
+        const std::int64_t ns = std::min<std::int64_t>(limit.count(), 250'000'000);
+        const timespec nap{0, static_cast<long>(std::max<std::int64_t>(ns, 0))};
+        ::nanosleep(&nap, nullptr);
+    }
+    seq_t next() const override { return next_; }
+    std::string failure() const override { return const_cast<evbus::log_walk&>(walk_).log().failure(); }
+    void add_to(read_counts& sum) const override {
+        const evbus::log::read_stats s = const_cast<evbus::log_walk&>(walk_).log().stats();
+        sum.from_log += deliver_.account().events;
+        sum.voids += deliver_.account().voids;
+        sum.log_bytes += s.bytes;
+        sum.log_commits += s.commits;
+    }
+
+private:
+    log_source* source_;
+    evbus::log_walk walk_;
+    evbus::filter_set wanted_;
+    evbus::delivery deliver_;
+    seq_t next_ = 1;
+};
+
+} // namespace
+
+log_source::log_source(const std::string& dir, std::string bus_name, bool awaits_ring, std::vector<std::string> filters,
+                       std::vector<std::string> exclude)
+    : dir_(dir), bus_name_(std::move(bus_name)), awaits_ring_(awaits_ring), filters_(std::move(filters)),
+      exclude_(std::move(exclude)), log_(evbus::log::posix(), dir), names_(dir, log_.bus(), nullptr) {
+    look_for_bus();
+}
+
+std::unique_ptr<reader> log_source::read(evbus::from where) {
+    return std::make_unique<log_place>(*this, dir_, filters_, exclude_, where);
+}
+
+seq_t log_source::head() {
+    const seq_t last = log_.last_seq();
+    if (last == evbus::no_seq) return std::max<seq_t>(log_.first_seq(), 1);
+    return std::min(last, limit()) + 1;
+}
+
+bool log_source::is_stamped() { return log_.last_seq() == evbus::no_seq || log_.last_time_ns() != 0; }
+
+bool log_source::is_stale() {
+    look_for_bus();
+    return awaits_ring_ && bus_;
+}
+
+seq_t log_source::limit() {
+    if (!bus_ || !bus_->is_current() || bus_->id() != id() || !bus_->has_recorder()) return evbus::max_seq;
+    return bus_->frontier().written;
+}
+
+void log_source::look_for_bus() {
+    if (bus_name_.empty() || (bus_ && bus_->is_current())) return;
+    bus_.reset();
+    const std::int64_t now = evbus::detail::steady_ns();
+    if (looked_ns_ != 0 && now - looked_ns_ < 200'000'000) return;
+    looked_ns_ = now;
+    try {
+        bus_ = evbus::bus::observe(bus_name_);
+    } catch (const evbus::error&) {
+        // Not there, or not to be read: the log is read for itself.
+    }
+}
+
+} // namespace evtail
