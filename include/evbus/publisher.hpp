@@ -133,7 +133,7 @@ private:
             if (at->in_child()) [[unlikely]] return {publish_status::forked};
             const std::span<const std::byte> block = with.headers.block();
             const std::size_t fixed = sizeof(frame_header) + to.words().size_bytes() + block.size();
-            if (!block.empty() && !is_block(block)) [[unlikely]] return {publish_status::bad_headers};
+            if (!block.empty() && !(with.headers.is_whole() && block.size() % 8 == 0)) [[unlikely]] return {publish_status::bad_headers};
             if (fixed + padded8(payload.size()) > at->shape().slot_bytes()) [[unlikely]]
                 return publish_large(to, payload, block, limit);
             while (true) {
@@ -153,10 +153,10 @@ private:
             if (payload.size() > max_event(to.words().size_bytes(), block.size()) || payload.empty())
                 return {publish_status::too_large};
             const std::size_t each = chunk(to.words().size_bytes());
-            const std::int64_t deadline = limit > 0 ? detail::steady_ns() + limit : limit;
+            const std::int64_t start = limit > 0 ? detail::steady_ns() : 0;
             std::size_t sent = 0;
             while (sent < payload.size()) {
-                const std::int64_t left = limit > 0 ? std::max<std::int64_t>(deadline - detail::steady_ns(), 0) : limit;
+                const std::int64_t left = limit > 0 ? std::max<std::int64_t>(limit - (detail::steady_ns() - start), 0) : limit;
                 const publish_status status = claim(left);
                 if (status != publish_status::published) return {status};
                 const std::size_t room = sent == 0 ? each - block.size() : each;
@@ -179,9 +179,10 @@ private:
             return at->shape().slot_bytes() - sizeof(frame_header) - sizeof(fragment_part) - topic_bytes;
         }
         [[nodiscard]] std::size_t max_event(std::size_t topic_bytes, std::size_t headers_bytes) const noexcept {
-            const std::size_t fixed = sizeof(frame_header) + sizeof(fragment_part) + topic_bytes;
-            if (fixed + headers_bytes + 8 > at->shape().slot_bytes()) return 0;
-            return std::min<std::size_t>(max_event_bytes, at->shape().slots() / 4 * chunk(topic_bytes) - headers_bytes);
+            const std::size_t fixed = sizeof(frame_header) + topic_bytes + headers_bytes, slot = at->shape().slot_bytes();
+            const std::size_t single = fixed < slot ? slot - fixed : 0;
+            if (fixed + sizeof(fragment_part) + 8 > slot) return single; // no room for a part beside all that
+            return std::max(single, std::min<std::size_t>(max_event_bytes, at->shape().slots() / 4 * chunk(topic_bytes) - headers_bytes));
         }
 
         /// `published` means: claimed.
@@ -228,12 +229,6 @@ private:
             ++given_back;
             bell.ring(place.number());
             tell(notice_kind::given_back, "this publisher was stepped over while it wrote; it publishes again", claims.seq());
-        }
-        static bool is_block(std::span<const std::byte> block) noexcept {
-            headers_prefix prefix;
-            if (block.size() < sizeof prefix) return false;
-            std::memcpy(&prefix, block.data(), sizeof prefix);
-            return prefix.bytes == block.size() && prefix.reserved == 0 && block.size() % 8 == 0;
         }
         void tell(notice_kind kind, const char* text, seq_t seq = no_seq) noexcept {
             try {

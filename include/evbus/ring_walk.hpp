@@ -11,10 +11,12 @@
 #include <evbus/ring/slot_reader.hpp>
 #include <evbus/ring/waiter.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace evbus {
 inline namespace v1 {
@@ -50,8 +52,10 @@ public:
             bytes += e.payload().size();
             on_event(e);
         };
+        for (const publisher_id& who : std::exchange(ended_, {})) deliver.publisher_ended(who, on_gap);
         // A filter that rejects everything must not keep the caller here for ever either.
-        seq_t stop = next + limits.max_events + at->shape().slots();
+        const std::uint64_t most = std::min<std::uint64_t>(limits.max_events, max_seq / 2) + at->shape().slots();
+        seq_t stop = next > max_seq - most ? max_seq : next + most;
         if (limits.last < stop) stop = limits.last + 1;
         bool rested = false;
         while (next < stop && bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
@@ -78,7 +82,7 @@ public:
     bool wait(std::int64_t timeout_ns) noexcept {
         if (closed || at->in_child()) return false;
         if (next < at->first_seq()) return true; // so far below that laps cannot tell, perhaps
-        end_open_of_the_dead();
+        if (find_ended()) return true;
         return waits_->wait(next, timeout_ns, [&]() -> std::int64_t {
             const ring::slot_word word = ring::load_word(*at, next);
             if (word.phase() != ring::phase::writing) return 0;
@@ -152,12 +156,14 @@ private:
         }
         return false;
     }
-    /// Idle is the time to see whether the author of a half-read event is still there.
-    void end_open_of_the_dead() noexcept {
-        if (!deliver.has_open() || waits_->is_ready(next)) return;
+    /// Idle is the time to see whether the author of a half-read event is still there. True when one is
+    /// not: the next poll, which has somebody to tell, ends its event.
+    bool find_ended() noexcept {
+        ended_.clear();
+        if (!deliver.has_open() || waits_->is_ready(next)) return false;
         for (const publisher_id& who : deliver.open_publishers())
-            if (ring::owner_is_dead(*at, who.number) && ring::find_head(*at) == next)
-                deliver.publisher_ended(who, [](const gap&) {});
+            if (ring::owner_is_dead(*at, who.number) && ring::find_head(*at) == next) ended_.push_back(who);
+        return !ended_.empty();
     }
     /// Events that follow each other with hardly an empty poll between them are a stream too: a reader
     /// at the writer's heels, which only a rest gets out of there.
@@ -172,6 +178,7 @@ private:
     ring::slot_reader slots_;
     ring::clock_view clock_;
     ring::stall_watch watch_;
+    std::vector<publisher_id> ended_; ///< found dead by wait(), with an event open
     std::optional<ring::waiter> waits_;
     std::int64_t last_ns_ = 0;
     unsigned empty_polls_ = 0;
