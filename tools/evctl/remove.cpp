@@ -121,7 +121,7 @@ int remove_whole(const std::string& bus, const ring::attachment& at, const remov
     const evbus::seq_t written = at.ctl().frontier.written.load();
     cli::say("evctl", "removed bus " + bus + (living.empty() ? "" : "; still there, and told to open it anew: " + living));
     if (!dir.empty() && closed != evbus::no_seq && closed - 1 > written)
-        cli::say("evctl", cli::format_count(closed - 1 - written) + " seqs of it were not recorded (" + std::to_string(written + 1) + "-" +
+        cli::say("evctl", cli::format_count(closed - 1 - written) + " seq(s) of it were not recorded (" + std::to_string(written + 1) + "-" +
                               std::to_string(closed - 1) + ")");
     if (how.with_log && lock) report_log_removal(dir);
     return cli::exit_fine;

@@ -3,11 +3,13 @@
 #include <evbus/error.hpp>
 #include <evbus/frame.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace evpub {
@@ -23,9 +25,16 @@ line_input::line_input(const std::string& file, bool strip_cr, const cli::stop_s
     : name_(file == "-" ? "standard input" : file), strip_cr_(strip_cr), stop_(stop), buffer_(first_buffer) {
     fd_ = file == "-" ? STDIN_FILENO : ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) evbus::detail::throw_errno(errno, "read lines", file);
+    struct stat status {};
+    if (::fstat(fd_, &status) == 0 && S_ISDIR(status.st_mode)) {
+        close_file();
+        evbus::detail::throw_errno(EISDIR, "read lines", name_, "name a file");
+    }
 }
 
-line_input::~line_input() {
+line_input::~line_input() { close_file(); }
+
+void line_input::close_file() const {
     if (fd_ != STDIN_FILENO) ::close(fd_);
 }
 

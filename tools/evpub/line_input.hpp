@@ -37,6 +37,7 @@ public:
     [[nodiscard]] const std::string& name() const { return name_; }
 
 private:
+    void close_file() const;
     bool fill(const std::function<void()>& idle);
     state give(std::size_t end, std::size_t line_end_bytes);
 

@@ -17,6 +17,11 @@ namespace {
 constexpr std::chrono::nanoseconds shortest_slice = 200ms;
 constexpr std::chrono::nanoseconds longest_slice = 5s;
 
+evbus::group_access group_of(const evbus::bus& on) {
+    const auto at = on.attach(evbus::ring::access::read_only);
+    return evbus::detail::group_of_mode(at->description().raw.mode);
+}
+
 } // namespace
 
 sender::sender(sender_options how, const cli::stop_signal& stop)
@@ -31,6 +36,7 @@ void sender::open() {
         bus_ = evbus::bus::open_or_create(how_.bus, how_.create);
         try {
             publisher_.emplace(*bus_, evbus::publisher_options{how_.name, how_.create.on_notice});
+            group_ = group_of(*bus_);
             return;
         } catch (const evbus::error& e) {
             // Removed and created anew between the two steps: look again.
@@ -46,9 +52,27 @@ void sender::reopen() {
     // Who closed it takes its names away, after it has told the log. If it died before that, we do.
     for (int i = 0; i < 600 && bus_->is_current() && !stop_.asked(); ++i) std::this_thread::sleep_for(10ms);
     if (bus_->is_current()) evbus::ring::unlink_closed(how_.bus, bus_->epoch());
-    const evbus::bus_id before = bus_->id();
+    const evbus::bus before = *bus_;
+    create_like(before);
     open();
-    if (bus_->id() != before) first_ = evbus::no_seq; // other seqs
+    if (bus_->id() != before.id()) first_ = evbus::no_seq; // other seqs
+}
+
+// What was left to the bus that was there is taken from it, its log above all. Somebody else may have
+// been first, with other properties: then theirs hold, as far as the flags allow.
+void sender::create_like(const evbus::bus& before) {
+    evbus::bus_options o = how_.create;
+    o.slots = before.slots();
+    o.slot_bytes = before.slot_bytes();
+    o.pacing = before.pacing();
+    o.with_log = !before.log_dir().empty();
+    if (o.with_log) o.log_dir = before.log_dir();
+    if (!o.group) o.group = group_;
+    try {
+        (void)evbus::bus::create(how_.bus, o);
+    } catch (const evbus::error& e) {
+        if (e.kind() != evbus::errc::already_exists) throw;
+    }
 }
 
 void sender::look_after() {

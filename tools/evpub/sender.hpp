@@ -57,6 +57,7 @@ private:
     [[nodiscard]] nanoseconds first_slice() const { return first_slice_; }
     void open();
     void reopen();
+    void create_like(const evbus::bus& before);
     outcome send_slow(const evbus::topic& to, std::span<const std::byte> payload, evbus::publish_status status);
     [[noreturn]] void refuse_size(const evbus::topic& to, std::size_t bytes) const;
     void count(evbus::seq_t seq) {
@@ -74,6 +75,7 @@ private:
     std::uint64_t sent_ = 0;
     evbus::seq_t first_ = evbus::no_seq;
     evbus::seq_t last_ = evbus::no_seq;
+    evbus::group_access group_ = evbus::group_access::none; ///< of the bus that is open
     std::int64_t looked_ns_ = 0;
     bool said_retired_ = false;
 };

@@ -99,11 +99,17 @@ private:
 /// First held byte in [from, from + count), as seen on `fd`'s description, or -1 when all are free.
 /// Needs no write permission. A failing call counts as "held": nobody is declared dead by an error.
 [[nodiscard]] inline std::int64_t first_held_byte(int fd, std::uint64_t from, std::uint64_t count) noexcept {
-    struct flock lock = one_byte(F_WRLCK, from);
-    lock.l_len = static_cast<off_t>(count);
-    if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) return static_cast<std::int64_t>(from);
-    if (lock.l_type == F_UNLCK) return -1;
-    return std::max(static_cast<std::int64_t>(lock.l_start), static_cast<std::int64_t>(from));
+    std::int64_t lowest = -1;
+    // The kernel names one held lock of the range, and not the first one: its list goes by owner.
+    while (count != 0) {
+        struct flock lock = one_byte(F_WRLCK, from);
+        lock.l_len = static_cast<off_t>(count);
+        if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) return static_cast<std::int64_t>(from);
+        if (lock.l_type == F_UNLCK) break;
+        lowest = std::max(static_cast<std::int64_t>(lock.l_start), static_cast<std::int64_t>(from));
+        count = static_cast<std::uint64_t>(lowest) - from;
+    }
+    return lowest;
 }
 
 [[nodiscard]] inline bool byte_is_held(int fd, std::uint64_t byte) noexcept {
