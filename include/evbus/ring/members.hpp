@@ -1,6 +1,7 @@
 // The table of participants: who is there, by number, name and pid, and where each one stands.
 #pragma once
 
+#include <evbus/detail/cpu.hpp>
 #include <evbus/error.hpp>
 #include <evbus/notice.hpp>
 #include <evbus/ring/attachment.hpp>
@@ -55,8 +56,10 @@ struct member_info {
     member_info info;
     for (int tries = 0; tries < 8; ++tries) {
         info.number = n;
-        info.joined = e.state.load(std::memory_order_acquire) == static_cast<std::uint8_t>(member_state::joined);
-        info.incarnation = e.incarnation.load(relaxed);
+        // The life first: a state read before it might be the life's before.
+        info.incarnation = e.incarnation.load(std::memory_order_acquire);
+        const std::uint8_t state = e.state.load(std::memory_order_acquire);
+        info.joined = state == static_cast<std::uint8_t>(member_state::joined);
         info.kind = static_cast<member_kind>(e.kind.load(relaxed));
         info.pid = e.pid.load(relaxed);
         info.joined_ns = e.joined_ns.load(relaxed);
@@ -74,7 +77,7 @@ struct member_info {
         info.turns = e.turns.load(relaxed);
         info.mode = e.mode.load(relaxed);
         std::atomic_thread_fence(std::memory_order_acquire);
-        if (e.incarnation.load(relaxed) == info.incarnation) break;
+        if (e.incarnation.load(relaxed) == info.incarnation && e.state.load(relaxed) == state) break;
     }
     for (char& c : info.name)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
@@ -142,8 +145,8 @@ private:
         else if (errno != 0) evbus::detail::throw_errno(errno, "join bus " + at_->name(), shm_path(at_->ctl_name()));
     }
     // SYNC member-entry
-    //   here : the entry's fields (relaxed), then state := joined (release)
-    //   pairs: read_member, state (acquire), then the fields
+    //   here : state := left, incarnation, release fence, the fields (relaxed), state := joined (release)
+    //   pairs: read_member, incarnation, state (acquire), the fields, acquire fence, both once more
     //   death: the lock is gone; whoever takes the number next sweeps the ring of its words first
     void enter(member_kind kind, const std::string& name, bool publishes) {
         constexpr auto relaxed = std::memory_order_relaxed;
@@ -154,6 +157,7 @@ private:
         if (incarnation_ == 0) incarnation_ = 1;
         e.state.store(static_cast<std::uint8_t>(member_state::left), relaxed);
         e.incarnation.store(incarnation_, std::memory_order_release);
+        std::atomic_thread_fence(std::memory_order_release);
         e.kind.store(static_cast<std::uint8_t>(kind), relaxed);
         e.pid.store(static_cast<std::uint32_t>(::getpid()), relaxed);
         e.joined_ns.store(evbus::detail::wall_ns(), relaxed);
