@@ -251,5 +251,5 @@ TEST_CASE_FIXTURE(fixture, "evpub: eight real logs at once, every line is there,
     std::map<std::string, lines> got;
     for (const auto& e : read_all(name())) got[e.topic].push_back(e.payload);
     CHECK(got.size() == all.size());
-    for (const auto& [topic, text] : expected) CHECK_MESSAGE(got[topic] == text, topic);
+    for (const auto& e : expected) CHECK_MESSAGE(got[e.first] == e.second, e.first);
 }

@@ -79,9 +79,9 @@ TEST_CASE_FIXTURE(fixture, "evpub: wrong flags and values are refused before any
         {{"--max-events", "0"}, "--max-events"},
         {{"--unknown"}, "unknown flag"},
         {{"more"}, "more"}};
-    for (const auto& [flags, because] : cases) {
-        check_refused(pub(flags), because);
-        CHECK_MESSAGE(objects() == 0, because);
+    for (const auto& wrong : cases) {
+        check_refused(pub(wrong.first), wrong.second);
+        CHECK_MESSAGE(objects() == 0, wrong.second);
     }
     check_refused(pub({}, {}, "a..b"), "empty token");
     check_refused(pub({}, {}, "a.*"), "wildcard");
