@@ -16,48 +16,44 @@ void syncer::wrote(const log::sync_point& point) noexcept {
         const std::lock_guard guard(mutex_);
         newest_ = point;
     }
-    news_.fetch_add(1, std::memory_order_release);
     news_.notify_one();
 }
 
 void syncer::reached(seq_t last) noexcept {
     const std::lock_guard guard(mutex_);
+    advance(last);
+}
+
+void syncer::advance(seq_t last) noexcept {
     if (last <= durable_ || failure() != 0) return;
     durable_ = last;
     ctl_.synced(last);
 }
 
 void syncer::stop() noexcept {
-    stop_.store(true, std::memory_order_release);
-    news_.fetch_add(1, std::memory_order_release);
+    {
+        const std::lock_guard guard(mutex_);
+        stop_ = true;
+    }
     news_.notify_one();
     if (thread_.joinable()) thread_.join();
 }
 
 void syncer::run() {
-    std::uint32_t seen = 0;
+    std::unique_lock lock(mutex_);
     auto due = std::chrono::steady_clock::now();
     while (true) {
-        news_.wait(seen, std::memory_order_acquire); // sleeps as long as there is nothing to sync
-        seen = news_.load(std::memory_order_acquire);
-        if (stop_.load(std::memory_order_acquire) || failure() != 0) return;
-        if (how_.sync == sync_policy::interval) std::this_thread::sleep_until(due);
-        seen = news_.load(std::memory_order_acquire);
-        sync_once();
+        news_.wait(lock, [this] { return stop_ || has_work(); }); // sleeps as long as there is nothing to sync
+        if (how_.sync == sync_policy::interval) news_.wait_until(lock, due, [this] { return stop_; });
+        if (stop_) return;
+        const log::sync_point point = newest_;
+        lock.unlock(); // the writer must never wait for the disk here
+        const int r = point.sync();
+        lock.lock();
+        if (r == 0) advance(point.last);
+        else failure_.store(-r, std::memory_order_release);
         due = std::chrono::steady_clock::now() + how_.sync_interval;
     }
-}
-
-void syncer::sync_once() {
-    log::sync_point point;
-    {
-        const std::lock_guard guard(mutex_);
-        if (newest_.last <= durable_) return;
-        point = newest_;
-    }
-    const int r = point.sync();
-    if (r == 0) reached(point.last);
-    else failure_.store(-r, std::memory_order_release);
 }
 
 } // namespace recorder

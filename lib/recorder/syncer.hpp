@@ -8,6 +8,7 @@
 #include "lib/log/log.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <thread>
@@ -35,15 +36,16 @@ public:
 
 private:
     void run();
-    void sync_once();
+    [[nodiscard]] bool has_work() const noexcept { return newest_.last > durable_ && failure() == 0; }
+    void advance(seq_t last) noexcept;
 
     control& ctl_;
     const options& how_;
-    std::mutex mutex_;
+    std::mutex mutex_; ///< of the three below
     log::sync_point newest_;
     seq_t durable_;
-    std::atomic<std::uint32_t> news_{0};
-    std::atomic<bool> stop_{false};
+    bool stop_ = false;
+    std::condition_variable news_;
     std::atomic<int> failure_{0};
     std::thread thread_;
 };
