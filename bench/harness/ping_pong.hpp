@@ -1,0 +1,49 @@
+// The bare cache line between two cores: what every round trip is compared with, and the calibration
+// that brackets every window.
+#pragma once
+
+#include "machine.hpp"
+#include "process.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace bench {
+
+/// Percentiles of round trips, ns.
+struct latencies {
+    double p50 = 0;
+    double p90 = 0;
+    double p99 = 0;
+    double p999 = 0;
+};
+
+/// Sorts `all` (ticks) and reads the percentiles off.
+[[nodiscard]] latencies percentiles(std::vector<std::uint32_t>& all);
+
+/// Times `count` calls of `trip(i)`, i from 1 on, after a tenth as many that are not timed.
+template <class Trip>
+[[nodiscard]] latencies time_trips(std::uint64_t count, Trip&& trip) {
+    std::vector<std::uint32_t> all;
+    all.reserve(count);
+    const std::uint64_t warm_up = count / 10;
+    for (std::uint64_t i = 1; i <= warm_up; ++i) trip(i);
+    for (std::uint64_t i = 1; i <= count; ++i) {
+        const std::uint64_t start = ticks();
+        trip(warm_up + i);
+        all.push_back(static_cast<std::uint32_t>(ticks() - start));
+    }
+    return percentiles(all);
+}
+/// How often time_trips(count) calls.
+[[nodiscard]] constexpr std::uint64_t trips_in_all(std::uint64_t count) noexcept { return count + count / 10; }
+
+struct timed_trips {
+    latencies ns;
+    quiet how;
+};
+
+/// One word in one cache line, incremented in turn by two processes on two cores.
+[[nodiscard]] timed_trips line_ping_pong(std::uint64_t trips);
+
+} // namespace bench
