@@ -8,7 +8,7 @@
 #include "tools/evctl/commands.hpp"
 #include "tools/evctl/log_removal.hpp"
 
-#include <evbus/detail/system.hpp>
+#include <evbus/bus.hpp>
 #include <evbus/log/epochs.hpp>
 #include <evbus/log/log_lock.hpp>
 #include <evbus/ring/retire.hpp>
