@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -83,11 +84,12 @@ public:
         ::waitpid(pid_, &status, WUNTRACED);
     }
     void go_on() const { ::kill(pid_, SIGCONT); }
-    /// Its exit code; 256 + signal when a signal ended it.
+    /// Its exit code, 98 when that is not to be had; 256 + signal when a signal ended it.
     int wait() {
         int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
-        pid_ = -1;
+        pid_t ended;
+        while ((ended = ::waitpid(pid_, &status, 0)) < 0 && errno == EINTR) {}
+        if (std::exchange(pid_, -1) != ended) return 98; // somebody else has waited for it
         return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
     }
 
