@@ -158,6 +158,28 @@ TEST_CASE_FIXTURE(fixture, "evpub: --wait without a recorder says so instead of 
     check_refused(run({support::tool("evpub"), bare.name(), "t", "--no-log", "--wait", "written"}, "x\n"), "has no log");
 }
 
+TEST_CASE_FIXTURE(fixture, "evpub: --wait returns when the recorder has it, and not before") {
+    if (!std::filesystem::exists(support::tool("evrecord"))) {
+        MESSAGE("no evrecord is built: not tested");
+        return;
+    }
+    process recorder({support::tool("evrecord"), name(), "--log", log(), "--pacing", "strict", "--slots", "64"});
+    recorder.wait_for_err("recording");
+    for (const char* how : {"written", "durable"}) {
+        const finished f = pub({"--count", "1000", "--wait", how, "--timeout", "50s"});
+        CHECK_MESSAGE(f.code == 0, f.err);
+        const evbus::frontiers now = evbus::bus::open(name()).frontier();
+        CHECK((how == std::string("written") ? now.written : now.durable) % 1000 == 0);
+    }
+    const finished named = run({support::tool("evctl"), "remove", name()});
+    check_refused(named, "recorder");
+    recorder.signal(SIGTERM);
+    CHECK(recorder.wait().code == 0);
+    CHECK(pub({"--wait", "durable"}, "").code == 0);
+    CHECK(run({support::tool("evctl"), "remove", name(), "--with-log"}).code == 0);
+    CHECK(!std::filesystem::exists(log()));
+}
+
 TEST_CASE_FIXTURE(fixture, "evpub: goes on with the bus created anew when its ring is removed") {
     process p(command({"--log", log(), "--slots", "128", "--name", "survivor"}));
     p.write("1\n");

@@ -34,6 +34,8 @@ void add_members(const ring::attachment& at, bus_view& v) {
             member_view m{ring::read_member(at, number), ring::is_alive(at, number)};
             if (!m.alive && m.info.joined) m.info = ring::read_member(at, number); // left meanwhile?
             if (!m.alive && !m.info.joined) continue;
+            // A recorder notes its place in its own words, and in its entry only now and then.
+            if (m.alive && m.info.kind == ring::member_kind::recorder) m.info.position = std::max(m.info.position, v.captured + 1);
             m.lag = m.reads() && v.head > m.info.position ? v.head - m.info.position : 0;
             v.members.push_back(std::move(m));
         }
