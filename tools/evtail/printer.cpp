@@ -32,6 +32,7 @@ void printer::event(const evbus::event& e) {
         --skip_;
         return;
     }
+    before_first_ = false;
     if (pending_) [[unlikely]] {
         settle();
         if (is_done()) return;
@@ -45,7 +46,7 @@ void printer::event(const evbus::event& e) {
 }
 
 void printer::gap(const evbus::gap& g) {
-    if (is_done() || on_gap_ == gap_policy::ignore || skip_ != 0) return;
+    if (is_done() || on_gap_ == gap_policy::ignore || before_first_) return;
     const evbus::gap part = wanted_->part_of(g);
     if (part.range.count() == 0) return;
     if (pending_ && pending_->cause == part.cause && part.cause != evbus::gap_cause::incomplete) {

@@ -19,8 +19,11 @@ public:
 
     /// Where publishers' names come from; nullptr for none.
     void names_from(source* names) { names_ = names; }
-    /// The first `matches` that are selected are not shown, nor are gaps in front of them.
-    void skip(std::uint64_t matches) { skip_ = matches; }
+    /// The first `matches` that are selected are not shown, nor are gaps in front of the first that is.
+    void skip(std::uint64_t matches) {
+        skip_ = matches;
+        before_first_ = true;
+    }
 
     void event(const evbus::event& e) override;
     /// Pieces of one gap that follow each other, in whichever direction, are told as one.
@@ -54,6 +57,7 @@ private:
     std::uint64_t most_;
     source* names_ = nullptr;
     std::uint64_t skip_ = 0;
+    bool before_first_ = false; ///< gaps are of no interest yet
     std::optional<evbus::gap> pending_;
     topic_table topics_;
     std::uint64_t shown_ = 0;

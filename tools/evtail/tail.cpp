@@ -110,7 +110,7 @@ ending tail::show_last_kept(const beginning& floor, seq_t top, std::uint64_t n) 
         return found < n;
     });
     if (how == ending::stopped) return how;
-    show_.skip(found > n ? found - n : 0);
+    if (found >= n) show_.skip(found - n);
     for (const page& p : kept) p.give(show_);
     return how;
 }
@@ -128,7 +128,7 @@ ending tail::show_last_streamed(const beginning& floor, seq_t top, std::uint64_t
     // As when it was counted: what ends in the page may begin before it.
     const std::uint64_t lead = first == floor.first ? 0 : std::min(first - floor.first, in_->longest_event());
     wanted_.seqs.first = first;
-    show_.skip(found > n ? found - n : 0);
+    if (found >= n) show_.skip(found - n);
     return stream(first - lead, top, false);
 }
 
