@@ -150,6 +150,12 @@ void check_same(const std::string& bus, const char* what, const std::optional<Va
 
 inline bus bus::create(const std::string& name, const bus_options& options) {
     detail::check_options(name, options);
+    const auto is_there = [&] { return static_cast<bool>(ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only)); };
+    const auto refuse = [&] {
+        throw error(errc::already_exists, {"create bus " + name, ring::shm_path(ring::ring_object(name)), "it is there already",
+                                           "open it, or remove it first with evctl remove " + name});
+    };
+    if (is_there()) refuse(); // before a log directory is made for nothing
     std::string dir;
     std::optional<log::log_lock> lock;
     if (options.with_log) {
@@ -159,19 +165,15 @@ inline bus bus::create(const std::string& name, const bus_options& options) {
         while (!(lock = log::log_lock::try_acquire(log::posix(), dir, "creating bus " + name, {},
                                                    detail::file_mode(options.group.value_or(group_access::none))))) {
             // Who holds it may be making this very bus.
-            const bool there = static_cast<bool>(ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only));
-            if (there || std::chrono::steady_clock::now() > deadline) break;
+            if (is_there() || std::chrono::steady_clock::now() > deadline) break;
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
-        if (!lock && !ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only))
+        if (!lock && !is_there())
             throw error(errc::busy, {"create bus " + name, log::log_dir{dir}.lock(),
                                      "held by " + log::log_lock::holder(log::posix(), dir) + ", which has no ring to record",
                                      "stop that process, or choose another log directory"});
     }
-    const bool there = static_cast<bool>(ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only));
-    if (there || !detail::create_bus(name, dir, options))
-        throw error(errc::already_exists, {"create bus " + name, ring::shm_path(ring::ring_object(name)), "it is there already",
-                                           "open it, or remove it first with evctl remove " + name});
+    if (is_there() || !detail::create_bus(name, dir, options)) refuse();
     bus made = open(name);
     return made;
 }
