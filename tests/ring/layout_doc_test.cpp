@@ -39,7 +39,7 @@ std::map<std::string, real_struct> structs() {
          {sizeof(clock_table), {FIELD(clock_table, count), FIELD(clock_table, writer), FIELD(clock_table, reserved), FIELD(clock_table, pieces)}}},
         {"clock_piece",
          {sizeof(clock_piece),
-          {FIELD(clock_piece, begin_ticks), FIELD(clock_piece, base_ns), FIELD(clock_piece, ns_per_tick), FIELD(clock_piece, reserved)}}},
+          {FIELD(clock_piece, begin_ticks), FIELD(clock_piece, base_ns), FIELD(clock_piece, ns_per_tick), FIELD(clock_piece, check)}}},
         {"ctl_header",
          {sizeof(c),
           {FIELD(c, magic), FIELD(c, byte_order), FIELD(c, version), FIELD(c, compatible), FIELD(c, incompatible), FIELD(c, file_bytes),

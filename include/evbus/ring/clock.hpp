@@ -52,6 +52,26 @@ struct clock_line {
     }
 };
 
+/// A writer that was stopped inside append() for so long that another took the pen may put its words
+/// over the other's. Half a piece of each has no right check.
+[[nodiscard]] constexpr std::uint64_t piece_check(std::uint64_t index, std::uint64_t begin, std::uint64_t ns,
+                                                  std::uint64_t per_tick) noexcept {
+    std::uint64_t h = index + 1;
+    for (const std::uint64_t word : {begin, ns, per_tick}) {
+        h = (h ^ word) * 0x9e3779b97f4a7c15;
+        h ^= h >> 29;
+    }
+    return h;
+}
+
+/// Piece `index` of the table, if it is whole. `end_ticks` is left open.
+[[nodiscard]] inline bool read_piece(const clock_table& table, std::uint64_t index, clock_line& out) noexcept {
+    const clock_piece& p = table.pieces[index % clock_pieces];
+    out = {p.begin_ticks.load(std::memory_order_relaxed), ~std::uint64_t{0}, p.base_ns.load(std::memory_order_relaxed),
+           p.ns_per_tick.load(std::memory_order_relaxed)};
+    return p.check.load(std::memory_order_relaxed) == piece_check(index, out.begin_ticks, out.base_ns, out.ns_per_tick);
+}
+
 /// Appends to the table; anybody who may write the ring does it now and then.
 class clock_keeper {
 public:
@@ -60,7 +80,7 @@ public:
         const clock_sample a = sample_clocks();
         while (detail::wall_ns() - a.ns < 10'000'000) detail::cpu_pause();
         const clock_sample b = sample_clocks();
-        append(table, a.ticks, static_cast<std::uint64_t>(a.ns), rate(a, b));
+        append(table, 0, a.ticks, static_cast<std::uint64_t>(a.ns), rate(a, b));
     }
 
     /// Appends a piece when the newest is `max_age_ns` old: it starts where the old line is by then and
@@ -68,13 +88,14 @@ public:
     static void maintain(clock_table& table, std::int64_t max_age_ns = 2'000'000'000) noexcept {
         const std::uint64_t count = table.count.load(std::memory_order_acquire);
         if (count == 0) return;
-        const clock_line line = newest(table, count);
+        clock_line line;
+        if (!newest(table, count, line)) return;
         const clock_sample now = sample_clocks();
         const std::int64_t shown = line.to_ns(now.ticks);
         const std::int64_t age = shown - static_cast<std::int64_t>(line.base_ns);
         if (age < std::min(max_age_ns << std::min<std::uint64_t>(count, 5), std::int64_t{60'000'000'000})) return;
         if (!take_pen(table)) return;
-        if (table.count.load(std::memory_order_acquire) == count) steer(table, line, now, shown, age);
+        if (table.count.load(std::memory_order_acquire) == count) steer(table, count, line, now, shown, age);
         table.writer.store(0, std::memory_order_release);
     }
 
@@ -87,7 +108,7 @@ private:
         const std::uint64_t ticks = b.ticks - a.ticks;
         return ticks == 0 ? std::uint64_t{1} << 32 : static_cast<std::uint64_t>(ns / ticks);
     }
-    static void steer(clock_table& table, clock_line line, clock_sample now, std::int64_t shown,
+    static void steer(clock_table& table, std::uint64_t count, clock_line line, clock_sample now, std::int64_t shown,
                       std::int64_t age) noexcept {
         // Drift of the line's own rate over its life, plus what brings today's error to zero; never
         // more than a tenth either way, so that time rises whatever the wall clock does.
@@ -97,12 +118,13 @@ private:
         const double pull = static_cast<double>(error_ns) / static_cast<double>(settle_ns);
         const double factor = 1.0 + std::clamp(drift * 0.5 + pull, -0.1, 0.1);
         const std::uint64_t begin = now.ticks + (static_cast<std::uint64_t>(lead_ns) << 32) / std::max<std::uint64_t>(line.ns_per_tick, 1);
-        append(table, begin, static_cast<std::uint64_t>(line.to_ns(begin)), static_cast<std::uint64_t>(old_rate * factor));
+        append(table, count, begin, static_cast<std::uint64_t>(line.to_ns(begin)), static_cast<std::uint64_t>(old_rate * factor));
     }
-    static clock_line newest(const clock_table& table, std::uint64_t count) noexcept {
-        const clock_piece& p = table.pieces[(count - 1) % clock_pieces];
-        return {p.begin_ticks.load(std::memory_order_relaxed), ~std::uint64_t{0}, p.base_ns.load(std::memory_order_relaxed),
-                p.ns_per_tick.load(std::memory_order_relaxed)};
+    static bool newest(const clock_table& table, std::uint64_t count, clock_line& out) noexcept {
+        const std::uint64_t kept = std::min<std::uint64_t>(count, clock_pieces - 2);
+        for (std::uint64_t k = 1; k <= kept; ++k)
+            if (read_piece(table, count - k, out)) return true;
+        return false;
     }
     /// One writer at a time; a pen whose holder died is free again after a second.
     static bool take_pen(clock_table& table) noexcept {
@@ -112,16 +134,17 @@ private:
         return table.writer.compare_exchange_strong(until, now + 1'000'000'000, std::memory_order_acq_rel);
     }
     // SYNC clock-piece
-    //   here : the piece's words (relaxed), then count (release)
+    //   here : the piece's words (relaxed), then count, swapped from what was seen (release)
     //   pairs: clock_view::refresh, count (acquire), then the words, then count again
     //   death: before the last line the piece does not exist
-    static void append(clock_table& table, std::uint64_t begin, std::uint64_t ns, std::uint64_t per_tick) noexcept {
-        const std::uint64_t count = table.count.load(std::memory_order_relaxed);
+    static void append(clock_table& table, std::uint64_t count, std::uint64_t begin, std::uint64_t ns,
+                       std::uint64_t per_tick) noexcept {
         clock_piece& p = table.pieces[count % clock_pieces];
         p.begin_ticks.store(begin, std::memory_order_relaxed);
         p.base_ns.store(ns, std::memory_order_relaxed);
         p.ns_per_tick.store(per_tick, std::memory_order_relaxed);
-        table.count.store(count + 1, std::memory_order_release);
+        p.check.store(piece_check(count, begin, ns, per_tick), std::memory_order_relaxed);
+        table.count.compare_exchange_strong(count, count + 1, std::memory_order_release, std::memory_order_relaxed);
     }
 };
 
@@ -148,9 +171,10 @@ private:
             const std::uint64_t kept = std::min<std::uint64_t>(count, clock_pieces - 2);
             std::uint64_t end = ~std::uint64_t{0};
             for (std::uint64_t k = 0; k < kept; ++k) {
-                const clock_piece& p = table_->pieces[(count - 1 - k) % clock_pieces];
-                line_ = {p.begin_ticks.load(std::memory_order_relaxed), end, p.base_ns.load(std::memory_order_relaxed),
-                         p.ns_per_tick.load(std::memory_order_relaxed)};
+                clock_line piece;
+                if (!read_piece(*table_, count - 1 - k, piece)) continue;
+                line_ = piece;
+                line_.end_ticks = end;
                 if (ticks >= line_.begin_ticks) break;
                 end = line_.begin_ticks;
             }

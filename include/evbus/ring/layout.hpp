@@ -74,7 +74,7 @@ struct clock_piece {
     shared_u64 begin_ticks;  ///< valid from here until the next piece begins
     shared_u64 base_ns;      ///< ns at begin_ticks
     shared_u64 ns_per_tick;  ///< fixed point, 32 fractional bits
-    shared_u64 reserved;
+    shared_u64 check;        ///< piece_check of the rest; a piece without it does not count
 };
 static_assert(sizeof(clock_piece) == 32);
 
