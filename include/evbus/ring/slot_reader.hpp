@@ -7,6 +7,7 @@
 #include <evbus/frame.hpp>
 #include <evbus/headers.hpp>
 #include <evbus/ring/attachment.hpp>
+#include <evbus/ring/head.hpp>
 #include <evbus/ring/slot_word.hpp>
 
 #include <cstdint>
@@ -76,10 +77,12 @@ public:
     [[nodiscard]] publisher_id publisher() const noexcept { return author_; }
     /// The slot word as the last read() saw it.
     [[nodiscard]] slot_word word() const noexcept { return word_; }
-    /// After `lapped`: the first seq to go on at, with a margin so as not to be lapped again at once.
+    /// After `lapped`: the first seq to go on at, with a margin so as not to be lapped again at once. A
+    /// lap that the slot there does not confirm is nonsense and costs its own seq only.
     [[nodiscard]] seq_t resume_after_lap(seq_t seq) const noexcept {
         const seq_t newest = shape_.laps_from(seq, word_.laps_ahead_of(shape_.lap(seq)));
-        return newest - shape_.slots() + shape_.slots() / 8 + 1;
+        const seq_t resume = newest - shape_.slots() + shape_.slots() / 8 + 1;
+        return resume > seq && is_claimed(*at_, resume) ? resume : seq + 1;
     }
     void prefetch(seq_t seq) const noexcept {
         const auto* line = reinterpret_cast<const std::byte*>(at_->slot(seq));
