@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -37,6 +38,9 @@ struct options {
     std::uint64_t batch_events = 65'536;                ///< a batch holds no more than this
     std::map<std::string, std::string> config{};          ///< effective options as text, for the manifest
     notice_hook on_notice{};                            ///< called from any of the recorder's threads
+    /// Called once by run(), when publishers of a paced bus wait for this recorder: not before can it be
+    /// said that it is recording. Not to throw.
+    std::function<void()> on_recording{};
 };
 
 } // namespace recorder

@@ -139,6 +139,7 @@ outcome recording::run(const std::atomic<bool>& stop) {
     writer writes(p.ctl, between, p.how, p.writes, syncs);
     capture captures(p.ctl, between, p.how, first, p.run.run);
     p.ctl.begin(first - 1, first - 1);
+    if (p.how.on_recording) p.how.on_recording();
 
     outcome o;
     std::thread writing([&] { o.state = writes.run(); });
