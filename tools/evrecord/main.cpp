@@ -68,8 +68,14 @@ private:
 /// Records one ring to its end. True when the bus was created anew meanwhile and is to be recorded on.
 bool record_ring(const evrecord::settings& set, const std::atomic<bool>& stop, int& code) {
     const evbus::bus bus = evbus::bus::open_or_create(set.bus, set.create);
-    evbus::recorder::recording recording(bus, set.record);
-    evrecord::say("recording bus " + bus.name() + " from seq " + std::to_string(recording.next_seq()) + " to " + bus.log_dir());
+    evbus::recorder::options how = set.record;
+    evbus::seq_t first = evbus::no_seq;
+    // Who starts publishers by this line counts on a paced bus waiting for the recorder.
+    how.on_recording = [&] {
+        evrecord::say("recording bus " + bus.name() + " from seq " + std::to_string(first) + " to " + bus.log_dir());
+    };
+    evbus::recorder::recording recording(bus, how);
+    first = recording.next_seq();
     const evbus::recorder::outcome end = recording.run(stop);
     code = exit_code_of(end.state);
     const std::string what = std::to_string(end.recorded.count()) + " seqs recorded" +
