@@ -73,6 +73,12 @@ public:
     [[nodiscard]] bool wait_durable(seq_t seq, std::chrono::nanoseconds timeout) const noexcept {
         return wait_for(at_->ctl().frontier.durable, seq, timeout.count());
     }
+    /// True once the ring was closed for good: nothing more is published here; open the bus anew.
+    [[nodiscard]] bool is_retired() const noexcept {
+        const seq_t at_head = head();
+        const ring::slot_word word = ring::load_word(*at_, at_head);
+        return word.phase() == ring::phase::closed && word.laps_ahead_of(at_->shape().lap(at_head)) == 0;
+    }
     /// True while the bus's name leads to this ring; false once it was removed or created anew.
     [[nodiscard]] bool is_current() const noexcept { return at_->is_current(); }
 

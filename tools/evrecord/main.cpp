@@ -66,8 +66,9 @@ private:
 };
 
 /// Records one ring to its end. True when the bus was created anew meanwhile and is to be recorded on.
-bool record_ring(const evrecord::settings& set, const std::atomic<bool>& stop, int& code) {
+bool record_ring(const evrecord::settings& set, const std::atomic<bool>& stop, int& code, evbus::epoch_t& epoch) {
     const evbus::bus bus = evbus::bus::open_or_create(set.bus, set.create);
+    epoch = bus.epoch();
     evbus::recorder::options how = set.record;
     evbus::seq_t first = evbus::no_seq;
     // Who starts publishers by this line counts on a paced bus waiting for the recorder.
@@ -94,15 +95,15 @@ bool record_ring(const evrecord::settings& set, const std::atomic<bool>& stop, i
     return true;
 }
 
-bool comes_back(const std::string& bus, const std::atomic<bool>& stop) {
+/// Waits a while for publishers to create the bus anew. Who removed it for good wants no new one from us.
+bool comes_back(const std::string& bus, evbus::epoch_t before, const std::atomic<bool>& stop) {
     using namespace std::chrono_literals;
     for (int tries = 0; tries < 100 && !stop.load(); ++tries) {
         try {
-            static_cast<void>(evbus::bus::observe(bus));
-            return true;
-        } catch (const evbus::error&) {
-            std::this_thread::sleep_for(20ms);
+            if (evbus::bus::observe(bus).epoch() != before) return true;
+        } catch (const evbus::error&) { // not there, or not yet
         }
+        std::this_thread::sleep_for(20ms);
     }
     return false;
 }
@@ -118,7 +119,8 @@ int main(int argc, char** argv) {
     try {
         cli::check_bus_flags(set.create);
         const stop_on_signal stop;
-        while (record_ring(set, stop.flag(), code) && comes_back(set.bus, stop.flag())) {}
+        evbus::epoch_t epoch{};
+        while (record_ring(set, stop.flag(), code, epoch) && comes_back(set.bus, epoch, stop.flag())) {}
     } catch (const evbus::error& e) {
         evrecord::fail(e.what());
         return exit_code_of(e.kind());

@@ -8,6 +8,7 @@
 #include <evbus/log/seq_floor.hpp>
 #include <evbus/ring/clock.hpp>
 #include <evbus/ring/create.hpp>
+#include <evbus/ring/retire.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -148,6 +149,21 @@ void check_same(const std::string& bus, const char* what, const std::optional<Va
 
 } // namespace detail
 
+namespace detail {
+
+/// A ring that is closed and still has its name: who removes it is about to take that away, or died.
+inline void finish_removal(const bus& closed) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    while (closed.is_current() && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (closed.is_current() && !ring::unlink_closed(closed.name(), closed.epoch()))
+        throw error(errc::retired, {"open bus " + closed.name(), ring::shm_path(ring::ring_object(closed.name())),
+                                    "it was closed, and its name cannot be taken away by this user",
+                                    "its owner can: evctl remove " + closed.name() + " --force"});
+}
+
+} // namespace detail
+
 inline bus bus::create(const std::string& name, const bus_options& options) {
     detail::check_options(name, options);
     const auto is_there = [&] { return static_cast<bool>(ring::shm_file::try_open(ring::ring_object(name), ring::access::read_only)); };
@@ -182,7 +198,10 @@ inline bus bus::open_or_create(const std::string& name, const bus_options& optio
     detail::check_options(name, options);
     const auto opened = [&]() -> std::optional<bus> {
         try {
-            return open(name);
+            bus there = open(name);
+            if (!there.is_retired()) return there;
+            detail::finish_removal(there);
+            return std::nullopt;
         } catch (const error& e) {
             if (e.kind() != errc::not_found) throw;
             return std::nullopt;

@@ -17,6 +17,9 @@ namespace evbus {
 inline namespace v1 {
 namespace ring {
 
+/// Rings for a retirer, who has no number of its own; no sleeper's flag holds it.
+inline constexpr auto retirer = static_cast<member_no>(0xfffe);
+
 /// Closes the ring at its head and wakes who sleeps on it. Returns the closed seq, at or above which
 /// nothing was published; no_seq when `limit` was over first, because publishers were quicker each
 /// time or the ring's words make no sense. On a ring that is closed already it returns that seq.
@@ -49,8 +52,8 @@ namespace ring {
             //   death: before it the ring lives on; after it it is closed, and its names are taken
             //          away by the next who meets it (unlink_closed)
             if (pen.swap(seen, slot_word(lap, member_no::nobody, phase::closed))) {
-                doorbell(at.ctl().data_bell).ring(member_no{0xffff});
-                doorbell(at.ctl().frontier_bell).ring(member_no{0xffff});
+                doorbell(at.ctl().data_bell).ring(retirer);
+                doorbell(at.ctl().frontier_bell).ring(retirer);
                 return t;
             }
             break;
