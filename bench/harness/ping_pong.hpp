@@ -12,6 +12,7 @@ namespace bench {
 
 /// Percentiles of round trips, ns.
 struct latencies {
+    double mean = 0; ///< finer than the percentiles where the counter moves in steps of 10 ns
     double p50 = 0;
     double p90 = 0;
     double p99 = 0;
@@ -21,19 +22,25 @@ struct latencies {
 /// Sorts `all` (ticks) and reads the percentiles off.
 [[nodiscard]] latencies percentiles(std::vector<std::uint32_t>& all);
 
-/// Times `count` calls of `trip(i)`, i from 1 on, after a tenth as many that are not timed.
-template <class Trip>
-[[nodiscard]] latencies time_trips(std::uint64_t count, Trip&& trip) {
+/// Times `count` calls of `trip(i)`, i from 1 on, after a tenth as many that are not timed; `between`
+/// is called before each and not timed.
+template <class Trip, class Between>
+[[nodiscard]] latencies time_trips(std::uint64_t count, Trip&& trip, Between&& between) {
     std::vector<std::uint32_t> all;
     all.reserve(count);
     const std::uint64_t warm_up = count / 10;
-    for (std::uint64_t i = 1; i <= warm_up; ++i) trip(i);
+    for (std::uint64_t i = 1; i <= warm_up; ++i) between(), trip(i);
     for (std::uint64_t i = 1; i <= count; ++i) {
+        between();
         const std::uint64_t start = ticks();
         trip(warm_up + i);
         all.push_back(static_cast<std::uint32_t>(ticks() - start));
     }
     return percentiles(all);
+}
+template <class Trip>
+[[nodiscard]] latencies time_trips(std::uint64_t count, Trip&& trip) {
+    return time_trips(count, trip, [] {});
 }
 /// How often time_trips(count) calls.
 [[nodiscard]] constexpr std::uint64_t trips_in_all(std::uint64_t count) noexcept { return count + count / 10; }

@@ -17,7 +17,7 @@ inline constexpr const char* trade_topic = "md.trade.AAPL";
 class scratch_bus {
 public:
     explicit scratch_bus(const std::string& what, const evbus::bus_options& how)
-        : bus_(evbus::bus::create("bench-" + std::to_string(::getpid()) + "-" + what, how)), maker_(::getpid()) {}
+        : bus_(evbus::bus::create(unused_name(what), how)), maker_(::getpid()) {}
     ~scratch_bus() {
         if (::getpid() == maker_) evbus::ring::unlink_ring(name(), bus_.epoch());
     }
@@ -30,6 +30,11 @@ public:
     [[nodiscard]] evbus::bus open() const { return evbus::bus::open(name()); }
 
 private:
+    static std::string unused_name(const std::string& what) {
+        static int count = 0;
+        return "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++count) + "-" + what;
+    }
+
     evbus::bus bus_;
     pid_t maker_;
 };

@@ -192,7 +192,7 @@ sample through_evbus_from_two(std::uint64_t events) {
 } // namespace
 
 experiment throughput_64(const options& how) {
-    const std::uint64_t events = how.quick ? 50'000 : 8'000'000;
+    const std::uint64_t events = how.quick ? 50'000 : 3'000'000;
     return {"throughput_64",
             "one publisher, one reader, 64 B, topics, stamps, 16,384 places, nothing lost",
             rate_metric(">= 0.9"),
@@ -202,7 +202,7 @@ experiment throughput_64(const options& how) {
 }
 
 experiment throughput_192(const options& how) {
-    const std::uint64_t events = how.quick ? 50'000 : 6'000'000;
+    const std::uint64_t events = how.quick ? 50'000 : 2'000'000;
     return {"throughput_192",
             "the same with 192 B, in slots of 256 B",
             rate_metric(""),
@@ -212,7 +212,7 @@ experiment throughput_192(const options& how) {
 }
 
 experiment two_publishers(const options& how) {
-    const std::uint64_t events = how.quick ? 50'000 : 6'000'000;
+    const std::uint64_t events = how.quick ? 50'000 : 2'000'000;
     experiment e{"two_publishers",
                  "two publishers taking turns on one core, a reader on the other, 64 B",
                  rate_metric(""),

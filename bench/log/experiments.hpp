@@ -1,0 +1,17 @@
+// The experiments of log_bench.
+#pragma once
+
+#include "bench/harness/experiment.hpp"
+
+namespace bench {
+
+/// A recorder behind a publisher, against write() of 1 MiB batches of as many bytes with XXH3.
+[[nodiscard]] experiment recording_unsynced(const options& how);
+/// The same until all is durable, both with a sync each 10 ms beside the writing.
+[[nodiscard]] experiment recording_synced(const options& how);
+/// A consumer that comes late, against pread() of 1 MiB pieces of the same files with XXH3.
+[[nodiscard]] experiment catch_up(const options& how);
+/// What recorder and consumer need besides the ring, for a small and a large log.
+[[nodiscard]] experiment memory(const options& how);
+
+} // namespace bench

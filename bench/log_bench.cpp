@@ -1,0 +1,9 @@
+// What log and recorder cost, against plain file system calls on the same disk: docs/benchmarks.md.
+#include "bench/harness/report.hpp"
+#include "bench/log/experiments.hpp"
+
+int main(int argc, char** argv) {
+    const bench::options how = bench::parse_options(argc, argv);
+    return bench::run_program(
+        "log_bench", {bench::recording_unsynced(how), bench::recording_synced(how), bench::catch_up(how), bench::memory(how)}, how);
+}
