@@ -111,12 +111,14 @@ public:
             const std::int64_t waited = detail::steady_ns() - start;
             if (waited >= timeout_ns) return is_ready(seq);
             std::int64_t longest = timeout_ns - waited;
-            if (is_unfinished(seq)) {
+            // Looked at once a turn: a claim between two looks would be dozed upon to the end of the time-out.
+            const bool owner_at_work = is_unfinished(seq);
+            if (owner_at_work) {
                 const std::int64_t leave_alone = unfinished();
                 if (leave_alone == 0) return is_ready(seq);
                 longest = std::min(longest, leave_alone);
             }
-            rest(seq, longest, waited);
+            rest(seq, owner_at_work, longest, waited);
         }
     }
     void ring() noexcept {
@@ -136,7 +138,7 @@ private:
         nap_ns_ = first_nap_ns;
         return true;
     }
-    void rest(seq_t seq, std::int64_t longest, std::int64_t waited) noexcept {
+    void rest(seq_t seq, bool owner_at_work, std::int64_t longest, std::int64_t waited) noexcept {
         switch (how_) {
         case wait_strategy::spin: return;
         case wait_strategy::yield: ::sched_yield(); return;
@@ -144,7 +146,7 @@ private:
         case wait_strategy::block:
             if (waited < spin_ns_) return;
             if (!self_) doze(std::min({std::max(nap_ns_, longest_back_off_ns), longest, max_sleep_ns}));
-            else if (is_unfinished(seq)) doze(longest); // its owner is at work: no bell needed for that
+            else if (owner_at_work) doze(longest); // as long as the look at it said: no bell needed for that
             else bell_.sleep(*self_, longest, [&] { return is_ready(seq) || is_unfinished(seq); });
             break;
         }
