@@ -174,10 +174,11 @@ private:
             if (!ring.lapped()) return go_live();
             if (recorded || home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation)
                 return consume_status::recorder_behind;
+            const bool of_an_earlier_ring = ring.next < ring.at->first_seq();
             const seq_range lost{ring.next, ring.resume_seq() - 1};
             if (lost.count() == 0) return consume_status::delivered;
             ring.next = lost.last + 1;
-            ring.deliver.gap(lost, gap_cause::overwritten, on_gap);
+            ring.deliver.gap(lost, of_an_earlier_ring ? gap_cause::ring_lost : gap_cause::overwritten, on_gap);
             return consume_status::delivered;
         }
         /// `caught_up`: the log has nothing further now.
