@@ -99,7 +99,7 @@ TEST_CASE("members: an entry read while its number changes hands is of one life,
         }
     });
     int joined = 0, torn = 0;
-    for (int i = 0; i < rounds(5000000, 500000) || joined < 100; ++i) {
+    for (int i = 0; i < rounds(2000000, 200000) || joined < 100; ++i) {
         const ring::member_info m = ring::read_member(t.at(), member_no{4096});
         if (!m.joined) continue;
         ++joined;
