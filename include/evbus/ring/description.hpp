@@ -75,6 +75,8 @@ static_assert(sizeof(ring_preamble) == 1536);
         d.clock_offset != offsetof(ring_header, clock) || d.tail_offset != offsetof(ring_header, tail) ||
         d.file_bytes != ring_bytes(d.slots, d.slot_bytes))
         refuse(errc::bad_geometry, "its sizes and offsets contradict each other", recreate);
+    if (d.mode != 0600 && d.mode != 0640 && d.mode != 0660)
+        refuse(errc::bad_geometry, "it claims a mode that no bus is created with", recreate);
     if (d.pacing > 2 || d.stamps > 2 || d.first_seq == 0 || d.epoch == 0)
         refuse(errc::bad_geometry, "its pacing, stamps, first seq or epoch is out of range", recreate);
     if (true_bytes != d.file_bytes)
