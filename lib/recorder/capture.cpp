@@ -1,6 +1,9 @@
 #include "capture.hpp"
 
+#include <evbus/ring/retire.hpp>
+
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 namespace evbus {
@@ -37,6 +40,7 @@ void capture::add(Add&& add) {
             if (to_.stopped()) return;
             batch_ = to_.take_free();
             if (batch_ == nullptr) to_.wait_free();
+            if (to_.take_dropped()) members_.forget();
             batch_since_ns_ = detail::steady_ns();
         }
         if (add(*batch_)) return;
@@ -58,7 +62,10 @@ capture_end capture::run(const std::atomic<bool>& stop) {
     seq_t drain_to = max_seq;
     const std::int64_t deadline = how_.batch_deadline.count();
     while (!to_.stopped()) {
-        if (drain_to == max_seq && stop.load(std::memory_order_relaxed)) drain_to = ring::find_head(at_);
+        if (drain_to == max_seq && stop.load(std::memory_order_relaxed)) {
+            drain_to = ring::find_head(at_);
+            draining_since_ns_ = detail::steady_ns();
+        }
         if (next_ >= drain_to) {
             members_.look();
             add([&](log::batch& b) { return members_.say_goodbyes(next_, b); });
@@ -93,7 +100,7 @@ bool capture::read_some() {
             break;
         case ring::slot_state::malformed: lose({next_, next_}, gap_cause::malformed); break;
         case ring::slot_state::overwritten: lose({next_, next_}, gap_cause::recorder_lost); break;
-        case ring::slot_state::lapped: lose({next_, slots_.resume_after_lap(next_) - 1}, gap_cause::recorder_lost); break;
+        case ring::slot_state::lapped: lose({next_, after_lap() - 1}, gap_cause::recorder_lost); break;
         case ring::slot_state::unfinished:
             if (!look_at_unfinished()) return next_ != start;
             break;
@@ -117,14 +124,18 @@ void capture::take_frame() {
         hand_over();
         add([&](log::batch& b) { return b.add_frame(next_, ns, bytes); });
     }
-    ++events_in_batch_;
     ++next_;
+    if (++events_in_batch_ >= how_.batch_events) [[unlikely]] hand_over();
 }
 
 /// True when the slot can be read again now.
 bool capture::look_at_unfinished() {
     switch (watch_.look(next_, slots_.word())) {
-    case ring::stall_watch::verdict::wait: return false;
+    case ring::stall_watch::verdict::wait:
+        // Nobody waits for the newest claim, as long as its owner takes: but who is to stop does.
+        if (draining_since_ns_ == 0 || detail::steady_ns() - draining_since_ns_ < ring::stall_wait_ns) return false;
+        (void)ring::end_wait(at_, next_, slots_.word(), ring::patience::also_the_living);
+        return true;
     case ring::stall_watch::verdict::changed: bell_.ring(ctl_.place().number()); return true;
     case ring::stall_watch::verdict::is_void:
         add([&](log::batch& b) { return b.add_void({next_, next_}); });
@@ -132,6 +143,15 @@ bool capture::look_at_unfinished() {
         return true;
     }
     return false;
+}
+
+/// Where to go on after a lap: at the oldest seq that is still there, so that who comes late loses no
+/// more than is gone; and with a margin when that is overwritten at once.
+seq_t capture::after_lap() {
+    const seq_t oldest = ring::oldest_for(at_, ring::find_head(at_));
+    const bool again = resumed_at_ != no_seq && next_ - resumed_at_ < at_.shape().slots() / 8;
+    resumed_at_ = again || oldest <= next_ ? slots_.resume_after_lap(next_) : oldest;
+    return resumed_at_;
 }
 
 void capture::lose(seq_range range, gap_cause cause) {
@@ -146,9 +166,19 @@ void capture::lose(seq_range range, gap_cause cause) {
                         range.first});
 }
 
-/// Now and then: the clock's conversion, who left, where we stand.
+/// A ring whose name leads elsewhere, or nowhere, is one that nobody finds any more: closing it tells
+/// its publishers, and frees the log for the ring that comes after it.
+void capture::close_if_gone() {
+    if (at_.is_current() || ring::find_head(at_) - next_ > at_.shape().slots() / 2) return;
+    if (ring::retire(at_, std::chrono::milliseconds(20)) != no_seq && how_.on_notice)
+        how_.on_notice({notice_kind::degraded, "the name of this bus's ring was taken away while it was in use: the ring is closed"});
+}
+
+/// Now and then: the clock's conversion, who left, where we stand, whether the ring has its name.
 void capture::tend(std::int64_t now_ns) {
     tended_ns_ = now_ns;
+    close_if_gone();
+    if (ctl_.is_waiting_for_space()) to_.nudge();
     ring::clock_keeper::maintain(at_.ring().clock);
     members_.look();
     if (members_.has_goodbyes(next_)) add([&](log::batch& b) { return members_.say_goodbyes(next_, b); });

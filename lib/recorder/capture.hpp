@@ -39,6 +39,8 @@ private:
     [[nodiscard]] bool read_some();
     void take_frame();
     [[nodiscard]] bool look_at_unfinished();
+    [[nodiscard]] seq_t after_lap();
+    void close_if_gone();
     void lose(seq_range range, gap_cause cause);
     template <class Add>
     void add(Add&& add);
@@ -64,6 +66,8 @@ private:
     seq_t next_;
     std::uint64_t run_;
     std::uint64_t lost_ = 0;
+    seq_t resumed_at_ = no_seq;        ///< where it went on when it was last lapped
+    std::int64_t draining_since_ns_ = 0; ///< 0 until it is asked to stop
     bool closed_ = false;
 };
 

@@ -50,6 +50,9 @@ public:
     void say(ring::recorder_state s) noexcept {
         words().state.store(static_cast<std::uint32_t>(s), std::memory_order_relaxed);
     }
+    [[nodiscard]] bool is_waiting_for_space() noexcept {
+        return words().state.load(std::memory_order_relaxed) == static_cast<std::uint32_t>(ring::recorder_state::waiting_space);
+    }
     /// The recording is over: publishers need not find that out by waiting.
     void end(ring::recorder_state how) noexcept {
         say(how);

@@ -48,21 +48,39 @@ public:
         given_.fetch_add(1, std::memory_order_release);
         given_.notify_one();
     }
+    /// Any thread: makes take_full return, so that the writer looks around although nothing comes.
+    void nudge() noexcept {
+        nudged_.store(true, std::memory_order_release);
+        given_.fetch_add(1, std::memory_order_release);
+        given_.notify_one();
+    }
     /// Capture: has the writer nothing to do?
     [[nodiscard]] bool writer_is_idle() const noexcept { return idle_.load(std::memory_order_relaxed); }
 
-    /// Writer: the next batch; null after finish() once all were taken. Waits.
+    /// Capture: true once after the writer had to drop batches, and with them what they said of members.
+    [[nodiscard]] bool take_dropped() noexcept {
+        return dropped_.load(std::memory_order_relaxed) && dropped_.exchange(false, std::memory_order_relaxed);
+    }
+
+    /// Writer: the next batch; null after finish() once all were taken, and after nudge(). Waits.
     [[nodiscard]] log::batch* take_full() noexcept {
         while (true) {
             const std::uint32_t seen = given_.load(std::memory_order_acquire);
             log::batch* b = nullptr;
             if (full_.pop(b)) return b;
             if (finished_.load(std::memory_order_acquire)) return full_.pop(b) ? b : nullptr;
+            if (nudged_.exchange(false, std::memory_order_acquire)) return nullptr;
             idle_.store(true, std::memory_order_relaxed);
             given_.wait(seen, std::memory_order_acquire);
             idle_.store(false, std::memory_order_relaxed);
         }
     }
+    /// Writer: nothing more will come.
+    [[nodiscard]] bool is_over() noexcept {
+        return finished_.load(std::memory_order_acquire) && full_.read_available() == 0;
+    }
+    /// Writer: a batch could not be kept.
+    void dropped() noexcept { dropped_.store(true, std::memory_order_relaxed); }
     /// Writer: hands an emptied batch back.
     void give_back(log::batch* b) noexcept {
         b->clear();
@@ -89,6 +107,8 @@ private:
     std::atomic<std::uint32_t> given_{0};
     std::atomic<std::uint32_t> returned_{0};
     std::atomic<bool> finished_{false};
+    std::atomic<bool> nudged_{false};
+    std::atomic<bool> dropped_{false};
     std::atomic<bool> stopped_{false};
     std::atomic<bool> idle_{false};
 };

@@ -25,8 +25,10 @@ public:
     /// Writes what is to be said before a frame of `who`. False when the batch is full.
     [[nodiscard]] bool introduce(publisher_id who, log::batch& to) {
         std::uint16_t& known = known_[to_u16(who.number)];
-        if (known != 0 && !say_left({who.number, known}, to)) return false;
-        known = 0;
+        if (known != 0) {
+            if (!say_left({who.number, known}, to)) return false;
+            known = 0;
+        }
         ring::member_info m = ring::read_member(*at_, who.number);
         // The entry may tell of a later life already; then this one's name is gone.
         if (m.incarnation != who.incarnation) m = {};
@@ -36,6 +38,9 @@ public:
         known = who.incarnation;
         return true;
     }
+
+    /// What was said of them did not reach the log: everybody is to be introduced again.
+    void forget() noexcept { known_.fill(0); }
 
     /// Looks who is gone. Their `left` is said once everything they can have published was read.
     void look() {

@@ -6,9 +6,12 @@
 #include "syncer.hpp"
 #include "writer.hpp"
 
+#include <evbus/log/epochs.hpp>
 #include <evbus/ring/head.hpp>
 #include <evbus/version.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -19,8 +22,14 @@ namespace {
 
 log::log_lock take_lock(const bus& on, std::optional<log::log_lock>& given) {
     if (given) return std::move(*given);
-    if (std::optional<log::log_lock> lock = log::log_lock::try_acquire(log::posix(), on.log_dir(), "recorder of bus " + on.name()))
-        return std::move(*lock);
+    // Who has just created the bus, or is removing it, holds the LOCK for a moment; a recorder keeps it.
+    constexpr int tries = 200;
+    for (int i = 0; i < tries; ++i) {
+        if (std::optional<log::log_lock> lock = log::log_lock::try_acquire(log::posix(), on.log_dir(), "recorder of bus " + on.name()))
+            return std::move(*lock);
+        if (on.has_recorder()) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     throw error(errc::recorder_alive, {"record bus " + on.name(), log::log_dir{on.log_dir()}.lock(),
                                        "held by " + log::log_lock::holder(log::posix(), on.log_dir()),
                                        "one recorder a log; stop that process first"});
@@ -61,7 +70,10 @@ struct recording::parts {
           mode(ctl.attachment()->description().raw.mode), dir{on.log_dir()},
           writes(log::log_writer::open(log::posix(), on.log_dir(), log_options_of(on, how, mode), how.on_notice)) {
         check_not_behind(on, writes.next_seq());
-        if (const log::append_result r = writes.begin_epoch(on.epoch(), on.first_seq()); !r.ok()) give_up(r);
+        remember_epoch(on);
+        // A ring that was recorded before goes on where its log ends.
+        const seq_t first = std::max(on.first_seq(), writes.next_seq());
+        if (const log::append_result r = writes.begin_epoch(on.epoch(), first); !r.ok()) give_up(r);
         // What an earlier run wrote counts as durable only now.
         if (const log::append_result r = writes.sync(); !r.ok()) give_up(r);
         begin_manifest(on);
@@ -70,6 +82,13 @@ struct recording::parts {
     [[noreturn]] void give_up(const log::append_result& r) const {
         if (r.os_error != 0) detail::throw_errno(r.os_error, "record", dir.root);
         throw error(errc::damaged, {"record", dir.root, log::to_string(r.status)});
+    }
+
+    /// A log that was deleted under its ring has lost the line that keeps this ring's seqs from coming back.
+    void remember_epoch(const bus& on) const {
+        for (const log::epoch_record& e : log::read_epochs(log::posix(), dir))
+            if (e.epoch == on.epoch()) return;
+        log::append_epoch(log::posix(), dir, {on.epoch(), on.first_seq(), detail::wall_ns(), detail::boot_id(), on.id(), on.name()}, mode);
     }
 
     void begin_manifest(const bus& on) {
@@ -135,7 +154,7 @@ outcome recording::run(const std::atomic<bool>& stop) {
     parts& p = *p_;
     const seq_t first = p.writes.next_seq();
     handoff between;
-    syncer syncs(p.ctl, p.how, first - 1);
+    syncer syncs(p.ctl, p.how, first - 1, [&between] { between.nudge(); });
     writer writes(p.ctl, between, p.how, p.writes, syncs);
     capture captures(p.ctl, between, p.how, first, p.run.run);
     p.ctl.begin(first - 1, first - 1);
@@ -151,6 +170,10 @@ outcome recording::run(const std::atomic<bool>& stop) {
     o.retired = end == capture_end::retired;
     o.reason = writes.reason();
     o.lost = captures.lost() + writes.lost();
+    if (const int e = syncs.failure(); e != 0 && o.state == ring::recorder_state::ended) { // after the writer's last look
+        o.state = ring::recorder_state::sync_failed;
+        o.reason = writer::why_sync_failed(e);
+    }
     if (o.state == ring::recorder_state::ended) p.seal(o, syncs);
     o.recorded = {first, p.writes.last_seq()};
     p.ctl.end(o.state);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace evbus {
 inline namespace v1 {
 namespace recorder {
 
-syncer::syncer(control& ctl, const options& how, seq_t durable) : ctl_(ctl), how_(how), durable_(durable) {
+syncer::syncer(control& ctl, const options& how, seq_t durable, std::function<void()> on_failure)
+    : ctl_(ctl), how_(how), on_failure_(std::move(on_failure)), durable_(durable) {
     if (how.sync != sync_policy::none) thread_ = std::thread([this] { run(); });
 }
 
@@ -39,6 +41,11 @@ void syncer::stop() noexcept {
     if (thread_.joinable()) thread_.join();
 }
 
+void syncer::fail(int os_error) noexcept {
+    failure_.store(os_error, std::memory_order_release);
+    on_failure_();
+}
+
 void syncer::run() {
     std::unique_lock lock(mutex_);
     auto due = std::chrono::steady_clock::now();
@@ -51,7 +58,7 @@ void syncer::run() {
         const int r = point.sync();
         lock.lock();
         if (r == 0) advance(point.last);
-        else failure_.store(-r, std::memory_order_release);
+        else fail(-r);
         due = std::chrono::steady_clock::now() + how_.sync_interval;
     }
 }

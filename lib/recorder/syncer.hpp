@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -19,7 +20,8 @@ namespace recorder {
 
 class syncer {
 public:
-    syncer(control& ctl, const options& how, seq_t durable);
+    /// `on_failure` is called once, on the sync thread, when a sync failed.
+    syncer(control& ctl, const options& how, seq_t durable, std::function<void()> on_failure);
     syncer(const syncer&) = delete;
     syncer& operator=(const syncer&) = delete;
     ~syncer() { stop(); }
@@ -38,9 +40,11 @@ private:
     void run();
     [[nodiscard]] bool has_work() const noexcept { return newest_.last > durable_ && failure() == 0; }
     void advance(seq_t last) noexcept;
+    void fail(int os_error) noexcept;
 
     control& ctl_;
     const options& how_;
+    std::function<void()> on_failure_;
     std::mutex mutex_; ///< of the three below
     log::sync_point newest_;
     seq_t durable_;

@@ -13,13 +13,24 @@ ring::recorder_state writer::run() {
     ring::recorder_state state = ring::recorder_state::recording;
     while (state == ring::recorder_state::recording) {
         log::batch* b = from_.take_full();
-        if (b == nullptr) state = ring::recorder_state::ended;
-        else if (state = take(*b); true) from_.give_back(b);
+        if (b != nullptr) {
+            state = take(*b);
+            from_.give_back(b);
+        } else {
+            state = from_.is_over() ? ring::recorder_state::ended : settle();
+        }
         if (const int e = syncs_.failure(); e != 0) state = sync_failed(e);
     }
-    if (state == ring::recorder_state::ended && !say_what_was_lost()) state = ring::recorder_state::no_space;
+    if (state == ring::recorder_state::ended)
+        if (const log::append_result r = say_what_was_lost(); !r.ok()) state = halt(r);
     from_.stop();
     return state;
+}
+
+/// Nothing comes, but something is to be said as soon as there is space.
+ring::recorder_state writer::settle() {
+    const log::append_result r = say_what_was_lost();
+    return r.ok() || r.status == log::append_status::no_space ? ring::recorder_state::recording : halt(r);
 }
 
 ring::recorder_state writer::take(log::batch& b) {
@@ -31,7 +42,7 @@ ring::recorder_state writer::take(log::batch& b) {
 }
 
 log::append_result writer::append(log::batch& b) {
-    if (!say_what_was_lost()) return {log::append_status::no_space, ENOSPC};
+    if (const log::append_result r = say_what_was_lost(); !r.ok()) return r;
     const log::append_result r = to_.append(b);
     if (r.ok() && b.last() != no_seq) wrote(b.last());
     return r;
@@ -43,20 +54,22 @@ void writer::wrote(seq_t last) {
     syncs_.wrote(to_.current());
 }
 
-/// True when nothing is left to say. A small batch of its own: it stands in the log before what follows.
-bool writer::say_what_was_lost() {
-    if (losing_.count() == 0) return true;
+/// `ok` when nothing is left to say. A small batch of its own: it stands in the log before what follows.
+log::append_result writer::say_what_was_lost() {
+    if (losing_.count() == 0) return {};
     lost_note_.clear();
-    if (!lost_note_.add_lost(losing_, gap_cause::recorder_lost) || !to_.append(lost_note_).ok()) return false;
+    (void)lost_note_.add_lost(losing_, gap_cause::recorder_lost); // an empty batch has room
+    if (const log::append_result r = to_.append(lost_note_); !r.ok()) return r;
     tell(notice_kind::repaired, "there is space again: recording goes on; seqs " + std::to_string(losing_.first) + " to " +
                                     std::to_string(losing_.last) + " are marked as lost in the log", losing_.first);
     wrote(losing_.last);
     losing_ = {};
     ctl_.say(ring::recorder_state::recording);
-    return true;
+    return {};
 }
 
 void writer::lose(const log::batch& b) {
+    from_.dropped();
     if (b.last() == no_seq) return;
     if (losing_.count() == 0) {
         losing_ = {b.first(), b.last()};
@@ -78,8 +91,12 @@ ring::recorder_state writer::halt(const log::append_result& r) {
     }
 }
 
+std::string writer::why_sync_failed(int os_error) {
+    return std::string("sync failed (") + std::strerror(os_error) + "): what was written since the last good sync may not survive";
+}
+
 ring::recorder_state writer::sync_failed(int os_error) {
-    reason_ = std::string("sync failed (") + std::strerror(os_error) + "): what was written since the last good sync may not survive";
+    reason_ = why_sync_failed(os_error);
     return ring::recorder_state::sync_failed;
 }
 

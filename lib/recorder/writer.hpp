@@ -24,13 +24,15 @@ public:
     [[nodiscard]] ring::recorder_state run();
     /// What went wrong, for people; empty after `ended`.
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+    [[nodiscard]] static std::string why_sync_failed(int os_error);
     /// Seqs lost to a full disk.
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
 private:
     [[nodiscard]] ring::recorder_state take(log::batch& b);
     [[nodiscard]] log::append_result append(log::batch& b);
-    [[nodiscard]] bool say_what_was_lost();
+    [[nodiscard]] ring::recorder_state settle();
+    [[nodiscard]] log::append_result say_what_was_lost();
     void lose(const log::batch& b);
     void wrote(seq_t last);
     [[nodiscard]] ring::recorder_state halt(const log::append_result& r);
