@@ -129,15 +129,19 @@ private:
             case from::kind::time: start_at_time(where.ns(), head); break;
             }
             if (ring.lapped()) mode = consumer_mode::catch_up;
+            say_mode();
         }
         void start_at_time(std::int64_t ns, seq_t head) {
             ring.next = evbus::ring::oldest_for(*ring.at, head);
             ring.not_before_ns = ns;
             if (!log || log->log().first_seq() == no_seq) return;
+            // How far the log was before the search: what comes into it meanwhile was not looked at.
+            const seq_t last = log->log().last_seq();
             const seq_t found = log->log().seek_time(ns);
             // Found in the log: its running greatest time decides, not the single stamps after it.
-            if (found <= log->log().last_seq()) ring.not_before_ns = 0;
-            ring.next = found <= log->log().last_seq() ? found : std::max(ring.next, found);
+            if (found <= last) ring.not_before_ns = 0;
+            // Not there: the ring may have gone on a long way past a log that is behind.
+            ring.next = std::min(found, last + 1);
         }
 
         template <class OnEvent, class OnGap>
@@ -145,7 +149,8 @@ private:
             if (ring.at->in_child()) [[unlikely]] return consume_status::forked;
             const std::uint64_t before = ring.deliver.account().events;
             if (mode == consumer_mode::live) {
-                ring.poll(on_event, on_gap, limits, [this](seq_t, bool) {
+                ring.poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
+                    if (home.log_dir().empty()) return skip_lost(resume, while_reading, on_gap);
                     go_to_log();
                     return false;
                 });
@@ -175,7 +180,7 @@ private:
             if (recorded || home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation)
                 return consume_status::recorder_behind;
             const bool of_an_earlier_ring = ring.next < ring.at->first_seq();
-            const seq_range lost{ring.next, ring.resume_seq() - 1};
+            const seq_range lost{ring.next, after_lap() - 1};
             if (lost.count() == 0) return consume_status::delivered;
             ring.next = lost.last + 1;
             ring.deliver.gap(lost, of_an_earlier_ring ? gap_cause::ring_lost : gap_cause::overwritten, on_gap);
@@ -196,14 +201,16 @@ private:
             const std::uint64_t before = ring.deliver.account().events;
             const seq_t start = ring.next;
             const poll_limits some{std::min<std::size_t>(limits.max_events, events_a_look), limits.max_bytes};
-            const log_rest rest = log->poll(ring.next, std::min(limit, limits.last), ring.wanted, ring.deliver, on_event, on_gap, [](const auto&) {}, some);
+            const log_rest rest = log->poll(ring.next, std::min(limit, limits.last), ring.wanted, ring.deliver, on_event, on_gap,
+                                            [](const auto&) {}, some, &ring.not_before_ns);
             ring.saw_time(log->last_time_ns());
             count_from_log(ring.deliver.account().events - before);
             if (rest == log_rest::failed) {
                 failure = log->log().failure();
                 return consume_status::log_failed;
             }
-            return ring.next != start ? consume_status::delivered : consume_status::caught_up;
+            // Bounds that let nothing through say nothing about what the log has.
+            return rest == log_rest::limits || ring.next != start ? consume_status::delivered : consume_status::caught_up;
         }
 
         /// Far enough from being overwritten that going live does not end in the log again at once.
@@ -218,8 +225,25 @@ private:
             if (on_notice) on_notice({notice_kind::healed, "caught up from the log, reading the ring again", ring.next});
             return consume_status::delivered;
         }
+        /// Nobody has what is gone from the ring: the oldest seq that is still there, so that no more is given
+        /// up than that; and with a margin when that is overwritten at once.
+        [[nodiscard]] seq_t after_lap() noexcept {
+            const seq_t oldest = evbus::ring::oldest_for(*ring.at, evbus::ring::find_head(*ring.at));
+            const bool again = resumed_at != no_seq && ring.next - resumed_at < ring.at->shape().slots() / 8;
+            const bool earlier_ring = ring.next < ring.at->first_seq();
+            resumed_at = again || earlier_ring || oldest <= ring.next ? ring.resume_seq() : oldest;
+            return resumed_at;
+        }
+        /// Without a log there is nobody to ask: the gap is named at once.
+        template <class OnGap>
+        bool skip_lost(seq_t resume, bool while_reading, OnGap& on_gap) {
+            if (while_reading) ring.deliver.count_overwritten_while_reading();
+            const seq_range lost{ring.next, resume - 1};
+            ring.next = resume;
+            ring.deliver.gap(lost, gap_cause::overwritten, on_gap);
+            return true;
+        }
         void go_to_log() noexcept {
-            if (home.log_dir().empty()) return; // poll() finds nobody to ask, and names the gap
             mode = consumer_mode::catch_up;
             ++turns;
             say_mode();
@@ -258,6 +282,7 @@ private:
         consumer_mode mode = consumer_mode::live;
         std::uint64_t from_log = 0;
         std::uint64_t turns = 0;
+        seq_t resumed_at = no_seq; ///< where it went on after the last gap that nobody could fill
         std::string failure;
     };
 

@@ -15,7 +15,7 @@ inline namespace v1 {
 
 /// Why a walk through the log came to rest.
 enum class log_rest : std::uint8_t {
-    limits, ///< as many events as were asked for
+    limits, ///< as many events as were asked for, or walked over as much as one call should
     end,    ///< nothing further in the log now, or `limit` reached
     failed, ///< the system reported an error; failure() says which, and the same place is tried again
 };
@@ -28,10 +28,11 @@ public:
     [[nodiscard]] log::log_reader& log() noexcept { return log_; }
 
     /// Gives what is in the log from `next` on, up to `limit`; moves `next` to the first seq not walked.
-    /// `publisher(member_info)` is told of MEMBER records on the way.
+    /// `on_member(member_info)` is told of MEMBER records on the way. While `*not_before_ns` is not 0,
+    /// frames stamped earlier count as filtered; the first that is not makes it 0.
     template <class OnEvent, class OnGap, class OnMember>
     log_rest poll(seq_t& next, seq_t limit, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap,
-                  OnMember&& on_member, const poll_limits& limits) {
+                  OnMember&& on_member, const poll_limits& limits, std::int64_t* not_before_ns = nullptr) {
         if (log_.position() != next) log_.seek(next);
         const std::uint64_t events_before = deliver.account().events;
         std::size_t bytes = 0;
@@ -39,13 +40,18 @@ public:
             bytes += e.payload().size();
             on_event(e);
         };
-        while (bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
+        // A filter that rejects everything must not keep the caller here for ever either.
+        for (std::size_t looks = 0; looks < entries_a_poll; ++looks) {
+            if (bytes >= limits.max_bytes || deliver.account().events - events_before >= limits.max_events) break;
             log::entry e;
             const log::step s = log_.next(e, limit);
             next = log_.position();
             if (s != log::step::entry) return s == log::step::end ? log_rest::end : log_rest::failed;
             switch (e.kind) {
-            case log::entry_kind::frame: take_frame(e, wanted, deliver, counted, on_gap); break;
+            case log::entry_kind::frame:
+                if (not_before_ns != nullptr && is_before(e, *not_before_ns)) [[unlikely]] deliver.rejected(e.frame.publisher(), on_gap);
+                else take_frame(e, wanted, deliver, counted, on_gap);
+                break;
             case log::entry_kind::void_range: deliver.voided(e.range.count()); break;
             case log::entry_kind::gap: deliver.gap(e.range, e.cause, on_gap); break;
             case log::entry_kind::member:
@@ -62,6 +68,13 @@ public:
     [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
 
 private:
+    static constexpr std::size_t entries_a_poll = 65'536;
+
+    [[nodiscard]] static bool is_before(const log::entry& e, std::int64_t& ns) noexcept {
+        if (e.time_ns() < ns) return true;
+        ns = 0;
+        return false;
+    }
     template <class OnEvent, class OnGap>
     void take_frame(const log::entry& e, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap) {
         last_ns_ = e.time_ns();
