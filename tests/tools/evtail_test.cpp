@@ -1,7 +1,7 @@
 // evtail on a live ring: which events it shows, in which order, and how it ends.
 #include "tests/tools/evtail_fixture.hpp"
 
-#include <evbus/detail/cpu.hpp>
+#include "tools/cli/when.hpp"
 
 using namespace tools_test;
 
@@ -82,8 +82,8 @@ TEST_CASE_FIXTURE(evtail_fixture, "evtail -r: newest first, of the last or of a 
 TEST_CASE_FIXTURE(evtail_fixture, "evtail -S and -U: by publish time, event by event") {
     create_ring();
     publish_numbers(3);
-    const std::int64_t between = evbus::detail::wall_ns() + 20'000'000;
-    while (evbus::detail::wall_ns() < between + 20'000'000) {}
+    const std::int64_t between = cli::now_ns() + 20'000'000;
+    while (cli::now_ns() < between + 20'000'000) {}
     publish_numbers(3, 4);
     std::string at = "@" + std::to_string(between / 1'000'000'000) + ".";
     const std::string fraction = std::to_string(between % 1'000'000'000);

@@ -1,5 +1,7 @@
 #include "tools/evtail/log_source.hpp"
 
+#include "tools/evtail/steady.hpp"
+
 #include <evbus/delivery.hpp>
 #include <evbus/filter.hpp>
 #include <evbus/log_walk.hpp>
@@ -92,7 +94,7 @@ seq_t log_source::limit() {
 void log_source::look_for_bus() {
     if (bus_name_.empty() || (bus_ && bus_->is_current())) return;
     bus_.reset();
-    const std::int64_t now = evbus::detail::steady_ns();
+    const std::int64_t now = steady_ns();
     if (looked_ns_ != 0 && now - looked_ns_ < 200'000'000) return;
     looked_ns_ = now;
     try {

@@ -1,6 +1,8 @@
 #include "tools/evtail/pump.hpp"
 
-#include <evbus/detail/cpu.hpp>
+#include "tools/cli/when.hpp"
+#include "tools/evtail/steady.hpp"
+
 #include <evbus/error.hpp>
 
 #include <algorithm>
@@ -10,8 +12,6 @@
 #include <unistd.h>
 
 namespace evtail {
-
-using evbus::detail::steady_ns;
 
 pump::pump(const options& o, printer& show, cli::output& out, const cli::stop_signal* stop)
     : o_(&o), show_(&show), out_(&out), stop_(stop), begun_ns_(steady_ns()), last_shown_ns_(begun_ns_) {}
@@ -51,7 +51,7 @@ std::optional<ending> pump::nothing_came(source& in, reader& from, rest how, boo
         show_->settle();
         out_->flush();
         if (output_is_cut_off()) return ending::done;
-        if (o_->until && how == rest::end && evbus::detail::wall_ns() > *o_->until) return ending::reached;
+        if (o_->until && how == rest::end && cli::now_ns() > *o_->until) return ending::reached;
         if ((how == rest::end || !patient) && in.is_stale()) return ending::stale;
         if (how == rest::failed && !std::exchange(told_failure_, true))
             cli::say("evtail", from.failure() + "; trying again until it can be read");

@@ -40,7 +40,6 @@ private:
     void say_stats() const;
 
     const options* o_;
-    cli::output* out_;
     const cli::stop_signal* stop_;
     std::optional<pattern> grep_;
     selection wanted_;
