@@ -112,17 +112,12 @@ public:
     /// topic and remembered, and so is whether the topic obeys the topic rules and has that hash.
     [[nodiscard]] topic_verdict judge(std::uint64_t hash, std::string_view topic) noexcept {
         if (!memory_) return judge_now(hash, topic);
-        decided& d = memory_[hash % memory_slots];
-        if (d.hash == hash && d.size == topic.size() && std::memcmp(d.text.data(), topic.data(), topic.size()) == 0) [[likely]]
-            return d.verdict;
-        const topic_verdict verdict = judge_now(hash, topic);
-        if (verdict != topic_verdict::malformed) {
-            d.hash = hash;
-            d.size = static_cast<std::uint8_t>(topic.size());
-            d.verdict = verdict;
-            std::memcpy(d.text.data(), topic.data(), topic.size());
+        for (std::size_t way = 0; way < memory_ways; ++way) {
+            const decided& d = memory_[(hash + way) % memory_slots];
+            if (d.hash == hash && d.size == topic.size() && std::memcmp(d.text.data(), topic.data(), topic.size()) == 0) [[likely]]
+                return d.verdict;
         }
-        return verdict;
+        return judge_and_remember(hash, topic);
     }
     /// Decides for a topic that is known to obey the rules; remembers nothing.
     [[nodiscard]] bool matches(std::string_view topic) const noexcept { return matches_now(topic); }
@@ -146,7 +141,21 @@ private:
         std::array<char, max_topic_bytes> text{};
     };
     static constexpr std::size_t memory_slots = 512;
+    static constexpr std::size_t memory_ways = 4; ///< places for one hash: with one, every fifth of 100 topics shares its own
 
+    [[nodiscard]] [[gnu::noinline]] topic_verdict judge_and_remember(std::uint64_t hash, std::string_view topic) noexcept {
+        const topic_verdict verdict = judge_now(hash, topic);
+        if (verdict == topic_verdict::malformed) return verdict;
+        std::size_t way = 0;
+        while (way < memory_ways && memory_[(hash + way) % memory_slots].size != 0) ++way;
+        if (way == memory_ways) way = (hash >> 32) % memory_ways;
+        decided& d = memory_[(hash + way) % memory_slots];
+        d.hash = hash;
+        d.size = static_cast<std::uint8_t>(topic.size());
+        d.verdict = verdict;
+        std::memcpy(d.text.data(), topic.data(), topic.size());
+        return verdict;
+    }
     [[nodiscard]] topic_verdict judge_now(std::uint64_t hash, std::string_view topic) const noexcept {
         if (check_topic(topic) != topic_fault::none || evbus::topic_hash(topic) != hash) return topic_verdict::malformed;
         return matches_now(topic) ? topic_verdict::accepted : topic_verdict::rejected;
