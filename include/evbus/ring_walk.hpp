@@ -57,23 +57,23 @@ public:
         const std::uint64_t most = std::min<std::uint64_t>(limits.max_events, max_seq / 2) + at->shape().slots();
         seq_t stop = next > max_seq - most ? max_seq : next + most;
         if (limits.last < stop) stop = limits.last + 1;
-        bool rested = false;
         while (next < stop && bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
             const ring::slot_state state = slots_.read(next);
             if (state == ring::slot_state::frame) [[likely]] {
-                if (streaming_) slots_.prefetch(next + prefetch_ahead);
+                slots_.prefetch(next + prefetch_ahead);
+                unfinished_looks_ = 0;
                 take_frame(counted, on_gap);
             } else if (state == ring::slot_state::nothing) {
-                // In a stream: who polls the very line that is being written takes it from the writer in
-                // mid-write. Resting lets a burst gather.
-                if (!streaming_ || std::exchange(rested, true)) break;
-                for (int i = 0; i < rest_pauses; ++i) detail::cpu_pause();
+                break;
+            } else if (state == ring::slot_state::unfinished && unfinished_looks_ < short_looks) {
+                // Its owner is most likely storing it right now; a clock read each time would keep us longer.
+                ++unfinished_looks_;
+                detail::cpu_pause();
             } else if (!take_other(state, on_gap, on_lap)) {
                 break;
             }
         }
         const std::uint64_t given = deliver.account().events - events_before;
-        watch_stream(given);
         publish_position();
         return given;
     }
@@ -165,15 +165,9 @@ private:
             if (ring::owner_is_dead(*at, who.number) && ring::find_head(*at) == next) ended_.push_back(who);
         return !ended_.empty();
     }
-    /// Events that follow each other with hardly an empty poll between them are a stream too: a reader
-    /// at the writer's heels, which only a rest gets out of there.
-    void watch_stream(std::uint64_t given) noexcept {
-        if (given != 0) streaming_ = given >= 4 || std::exchange(empty_polls_, 0) <= 3;
-        else if (++empty_polls_ > 8) streaming_ = false;
-    }
 
     static constexpr seq_t prefetch_ahead = 8;
-    static constexpr int rest_pauses = 32;
+    static constexpr unsigned short_looks = 64; ///< at an unfinished slot, before stall_watch is asked
 
     ring::slot_reader slots_;
     ring::clock_view clock_;
@@ -181,8 +175,7 @@ private:
     std::vector<publisher_id> ended_; ///< found dead by wait(), with an event open
     std::optional<ring::waiter> waits_;
     std::int64_t last_ns_ = 0;
-    unsigned empty_polls_ = 0;
-    bool streaming_ = false;
+    unsigned unfinished_looks_ = 0;
 };
 
 } // namespace v1

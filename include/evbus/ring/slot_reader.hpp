@@ -40,6 +40,8 @@ public:
         // SYNC slot-read
         //   here : word (acquire), payload words (relaxed), acquire fence, word again (relaxed)
         //   pairs: claimer::commit (release) before it; claimer::claim's release fence after it
+        // Both lines on their way at once: the rest of a small frame would else cost a journey of its own.
+        detail::prefetch_for_read(slot + detail::cache_line / sizeof *slot);
         const std::uint64_t bits = slot->load(std::memory_order_acquire);
         word_ = slot_word(bits);
         if (bits >> 16 != lap || word_.phase() != phase::committed) [[unlikely]] return state_of(lap);
