@@ -89,6 +89,13 @@ public:
     published publish(const topic& to, std::string_view payload, const publish_options& with = {}) noexcept {
         return publish(to, std::as_bytes(std::span(payload)), with);
     }
+    published try_publish(const topic& to, std::string_view payload, const publish_options& with = {}) noexcept {
+        return try_publish(to, std::as_bytes(std::span(payload)), with);
+    }
+    published publish_for(std::chrono::nanoseconds limit, const topic& to, std::string_view payload,
+                          const publish_options& with = {}) noexcept {
+        return publish_for(limit, to, std::as_bytes(std::span(payload)), with);
+    }
     /// A trivially copyable struct as it lies in memory, or what codec<T> encodes (that one allocates
     /// its scratch space, and may throw what the codec throws).
     template <class T>
