@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@ public:
     ring_walk(const bus& on, const read_options& how, ring::member_kind kind)
         : at(on.attach(ring::access::read_only)), wanted(how.filters, how.exclude), slots_(*at, wanted),
           clock_(at->ring().clock, at->description().stamps()), watch_(*at) {
+        check_start(how.from);
         wanted.remember();
         if (at->may_write()) place.emplace(at, kind, how.name);
         waits_.emplace(*at, place ? std::optional(place->number()) : std::nullopt, how.wait, how.spin.count());
@@ -52,7 +54,8 @@ public:
             bytes += e.payload().size();
             on_event(e);
         };
-        for (const publisher_id& who : std::exchange(ended_, {})) deliver.publisher_ended(who, on_gap);
+        if (!ended_.empty()) [[unlikely]]
+            for (const publisher_id& who : std::exchange(ended_, {})) deliver.publisher_ended(who, on_gap);
         // A filter that rejects everything must not keep the caller here for ever either.
         const std::uint64_t most = std::min<std::uint64_t>(limits.max_events, max_seq / 2) + at->shape().slots();
         seq_t stop = next > max_seq - most ? max_seq : next + most;
@@ -117,6 +120,18 @@ public:
     }
 
 private:
+    /// Throws bad_option for a start that would never come: said now, not waited for.
+    void check_start(const from& where) const {
+        const std::string operation = "read bus " + at->name();
+        if (where.what() == from::kind::time && at->description().stamps() == ring::stamp_mode::none)
+            throw error(errc::bad_option, {operation, "start at a time", "the frames of this bus carry no publish time",
+                                           "start at a seq, at the oldest, or at the head"});
+        const seq_t head = ring::find_head(*at);
+        if (where.what() == from::kind::seq && where.first_seq() > head && where.first_seq() - head > farthest_start)
+            throw error(errc::bad_option, {operation, "start at seq " + std::to_string(where.first_seq()),
+                                           "that is far above the head at seq " + std::to_string(head), "start at a seq that can come"});
+    }
+
     template <class OnEvent, class OnGap>
     void take_frame(OnEvent& on_event, OnGap& on_gap) {
         const frame_view& f = slots_.frame();
@@ -166,6 +181,7 @@ private:
         return !ended_.empty();
     }
 
+    static constexpr std::uint64_t farthest_start = std::uint64_t{1} << 50; ///< months of events ahead; laps still compare
     static constexpr seq_t prefetch_ahead = 8;
     static constexpr unsigned short_looks = 64; ///< at an unfinished slot, before stall_watch is asked
 
