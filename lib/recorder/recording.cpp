@@ -85,9 +85,15 @@ struct recording::parts {
     }
 
     /// A log that was deleted under its ring has lost the line that keeps this ring's seqs from coming back.
+    /// One that holds seqs of a ring that it does not know was not deleted: it is another ring's.
     void remember_epoch(const bus& on) const {
         for (const log::epoch_record& e : log::read_epochs(log::posix(), dir))
             if (e.epoch == on.epoch()) return;
+        if (writes.next_seq() > on.first_seq())
+            throw error(errc::mismatch, {"record bus " + on.name(), dir.root,
+                                         "the log goes up to seq " + std::to_string(writes.last_seq()) + " and does not know this ring, which "
+                                         "began at seq " + std::to_string(on.first_seq()),
+                                         "remove the ring (evctl remove " + on.name() + " --force); a new one starts above the log"});
         log::append_epoch(log::posix(), dir, {on.epoch(), on.first_seq(), detail::wall_ns(), detail::boot_id(), on.id(), on.name()}, mode);
     }
 
