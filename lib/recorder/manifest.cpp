@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <span>
 
 namespace evbus {
@@ -45,6 +46,19 @@ run_status status_in(const ordered_json& j) {
     for (const run_status s : statuses)
         if (text == to_string(s)) return s;
     throw std::invalid_argument("status");
+}
+
+/// On a full disk there is no room for a second file, but the one that is there has its block, and why the
+/// run ended must stand somewhere. `fault` when that cannot be done without taking a new block.
+int rewrite_in_place(log::file_system& fs, const std::string& path, const std::string& text, int fault) {
+    constexpr std::size_t least_block = 4096;
+    if (text.size() > least_block) return fault;
+    const int fd = fs.open(path, O_WRONLY, 0);
+    if (fd < 0) return fault;
+    const log::file out(fs, fd);
+    if (const int r = out.write_at(text.data(), text.size(), 0); r < 0) return r;
+    if (const int r = out.truncate(text.size()); r < 0) return r;
+    return out.datasync();
 }
 
 } // namespace
@@ -125,7 +139,8 @@ std::optional<manifest> parse_manifest(const std::string& text) {
 int save_manifest(log::file_system& fs, const log::log_dir& dir, manifest& m, unsigned mode) {
     m.config_hash = hash_of(m.config);
     const std::string text = to_json(m);
-    return log::replace_file(fs, dir.runs(), manifest_name(m.run), std::as_bytes(std::span(text)), mode);
+    const int r = log::replace_file(fs, dir.runs(), manifest_name(m.run), std::as_bytes(std::span(text)), mode);
+    return r == -ENOSPC || r == -EDQUOT ? rewrite_in_place(fs, dir.runs() + "/" + manifest_name(m.run), text, r) : r;
 }
 
 loaded_manifests load_manifests(log::file_system& fs, const log::log_dir& dir) {

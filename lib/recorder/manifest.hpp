@@ -53,7 +53,7 @@ struct manifest {
 /// Nothing when `text` is not a manifest.
 [[nodiscard]] std::optional<manifest> parse_manifest(const std::string& text);
 
-/// Writes runs/RUN.json. 0 or -errno; after an error the old one stands.
+/// Writes runs/RUN.json: anew, or on a full disk over the one that is there. 0 or -errno.
 [[nodiscard]] int save_manifest(log::file_system& fs, const log::log_dir& dir, manifest& m, unsigned mode = 0600);
 
 struct loaded_manifests {
