@@ -1,12 +1,15 @@
 // The cores that the benchmarks run on, and the counter they measure with.
 #pragma once
 
-#include <evbus/detail/cpu.hpp>
-
 #include <sched.h>
 
 #include <cstdint>
+#include <ctime>
 #include <string>
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
 
 namespace bench {
 
@@ -32,8 +35,18 @@ void pin(place where);
 /// Vendor's name of the processor.
 [[nodiscard]] std::string processor();
 
-[[nodiscard]] inline std::uint64_t ticks() noexcept { return evbus::detail::read_counter(); }
-[[nodiscard]] inline std::int64_t now_ns() noexcept { return evbus::detail::steady_ns(); }
+[[nodiscard]] inline std::int64_t now_ns() noexcept {
+    timespec t{};
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+[[nodiscard]] inline std::uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+    return __rdtsc();
+#else
+    return static_cast<std::uint64_t>(now_ns());
+#endif
+}
 
 /// In a waiting loop: nothing at all where the other side has a core of its own.
 class relax {

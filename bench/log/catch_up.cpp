@@ -4,7 +4,6 @@
 #include "bench/ring/experiments.hpp"
 
 #include <evbus/consumer.hpp>
-#include <evbus/detail/hash.hpp>
 
 #include <fcntl.h>
 
@@ -45,7 +44,7 @@ sample read_plainly(const warm_log& log) {
                                              const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
                                              ssize_t n = 0;
                                              for (off_t at = 0; (n = ::pread(fd, piece.data(), piece.size() * 8, at)) > 0; at += n) {
-                                                 r->sum ^= evbus::detail::xxh3(piece.data(), static_cast<std::size_t>(n));
+                                                 r->sum ^= plain_hash(piece.data(), static_cast<std::size_t>(n));
                                                  bytes += static_cast<std::uint64_t>(n);
                                              }
                                              ::close(fd);

@@ -5,6 +5,9 @@
 
 #include <evbus/publisher.hpp>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -89,6 +92,8 @@ recorded publish_and_record(const logged_bus& on, std::uint64_t events, evbus::r
                         {place::first, [&] { publish(on, events, sync, *l); }}});
     return l->result;
 }
+
+std::uint64_t plain_hash(const void* data, std::size_t bytes) noexcept { return XXH3_64bits(data, bytes); }
 
 double peak_memory_mib() {
     std::ifstream status("/proc/self/status");

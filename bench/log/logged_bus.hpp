@@ -52,6 +52,9 @@ struct recorded {
 /// Publishes and records, each in its own process.
 recorded publish_and_record(const logged_bus& on, std::uint64_t events, evbus::recorder::sync_policy sync, quiet& ran);
 
+/// XXH3, inlined as the log has it.
+[[nodiscard]] std::uint64_t plain_hash(const void* data, std::size_t bytes) noexcept;
+
 /// The most memory that this process had, without shared pages such as a ring's. MiB.
 [[nodiscard]] double peak_memory_mib();
 

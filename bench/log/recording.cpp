@@ -1,8 +1,6 @@
 #include "consume.hpp"
 #include "experiments.hpp"
 
-#include <evbus/detail/hash.hpp>
-
 #include <fcntl.h>
 
 #include <chrono>
@@ -36,7 +34,7 @@ double write_batches(const std::string& path, std::uint64_t bytes, bool synced) 
             }
         });
     for (std::uint64_t done = 0; done < bytes; done += batch_bytes) {
-        batch[0] = evbus::detail::xxh3(batch.data(), batch_bytes);
+        batch[0] = plain_hash(batch.data(), batch_bytes);
         if (::write(fd, batch.data(), batch_bytes) != static_cast<ssize_t>(batch_bytes))
             throw std::system_error(errno, std::generic_category(), path);
     }

@@ -60,7 +60,7 @@ private:
 
 /// For how long the first player lets the other one wait, so that it has gone to sleep.
 void let_sleep(std::int64_t ns) noexcept {
-    for (const std::int64_t start = now_ns(); now_ns() - start < ns;) evbus::detail::cpu_pause();
+    for (const std::int64_t start = now_ns(); now_ns() - start < ns;) {}
 }
 
 template <class Wait>
