@@ -24,9 +24,10 @@ int fdatasync(int fd) {
     using namespace disk_seam;
     struct stat s {};
     (void)::fstat(fd, &s);
+    const int e = sync_error.load(); // of the moment when the sync began
     ++syncing;
     if (const int ms = sync_delay_ms.load(); ms != 0) ::usleep(static_cast<unsigned>(ms) * 1000);
-    if (const int e = sync_error.load(); e != 0) {
+    if (e != 0) {
         errno = e;
         return -1;
     }

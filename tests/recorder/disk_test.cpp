@@ -176,9 +176,11 @@ TEST_CASE("sync failed: once just before the stop is no clean end, although the 
     const std::uint64_t begun = disk_seam::syncing;
     pen.publish(1);
     wait_until([&] { return disk_seam::syncing.load() > begun; });
+    disk_seam::sync_error = 0;
     recorder.ask_to_stop();
     const recorder::outcome end = recorder.join();
     CHECK(end.state == recorder_state::sync_failed);
+    CHECK_FALSE(end.reason.empty());
     CHECK(on.frontier().durable == 1);
 }
 
