@@ -1,11 +1,11 @@
 // The examples of docs/examples, run as a newcomer would: with nothing of evbus on the machine before.
 #include "tests/support/process.hpp"
-#include "tests/support/scratch_bus.hpp"
 
 #include <evbus/ring/create.hpp>
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 
@@ -27,7 +27,8 @@ public:
 
 private:
     void clear() const {
-        evbus::ring::unlink_ring(bus_, evbus::ring::named_epoch(bus_));
+        evbus::ring::unlink_object(evbus::ring::ring_object(bus_));
+        for (const std::string& ctl : evbus::ring::ctl_objects(bus_)) evbus::ring::unlink_object(ctl);
         std::filesystem::remove_all(home_);
         std::filesystem::remove_all("/var/lib/evbus/" + bus_);
     }

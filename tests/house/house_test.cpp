@@ -23,6 +23,8 @@ std::string part_of(const std::string& path) {
         // Creating a bus looks into its log for the first seq; nothing else of the ring's side does.
         {"bus", {"bus", "bus_options", "detail/open_bus"}},
         {"walk", {"read_options", "ring_walk"}},
+        // The log's walk knows no shared memory either, but shares its options with the ring's.
+        {"log_walk", {"log_walk"}},
         {"publisher", {"publisher"}},
         {"subscriber", {"subscriber"}},
         {"consumer", {"cursor", "consumer"}},
@@ -39,7 +41,7 @@ std::string part_of(const std::string& path) {
 }
 
 // What each part may include, itself besides. A part that is not named here has no place.
-const names everything_public = {"ids",       "frame",      "ring",     "bus",    "log", "walk",
+const names everything_public = {"ids",       "frame",      "ring",     "bus",    "log", "walk", "log_walk",
                                  "publisher", "subscriber", "consumer", "worker", "all"};
 
 names with(names base, const names& more) {
@@ -55,12 +57,13 @@ const std::map<std::string, names> may_include = {
     {"log", {"ids", "detail", "frame"}},
     {"bus", {"ids", "detail", "frame", "ring", "log"}},
     {"walk", {"ids", "detail", "frame", "ring", "bus"}},
+    {"log_walk", {"ids", "detail", "frame", "log", "walk"}},
     {"publisher", {"ids", "detail", "frame", "ring", "bus"}},
     {"subscriber", {"ids", "detail", "frame", "ring", "bus", "walk"}},
-    {"consumer", {"ids", "detail", "frame", "ring", "bus", "walk", "log"}},
-    {"worker", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "consumer"}},
+    {"consumer", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk"}},
+    {"worker", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk", "consumer"}},
     {"all", everything_public},
-    {"lib", everything_public},
+    {"lib", with(everything_public, {"detail"})}, // compiled and released together with the headers
     {"docs", {"all"}},
     {"tools", with(everything_public, {"lib"})},
     {"bench", with(everything_public, {"lib"})},

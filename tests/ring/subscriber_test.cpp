@@ -214,7 +214,7 @@ TEST_CASE("subscriber: whatever words stand in a ring, every call ends and the l
             t.set_word(at, slot_word(lap & ring::geometry::lap_mask, static_cast<member_no>(engine() % 8192), static_cast<phase>(engine() % 8)));
             if (i % 8 == 0) t.at().ring().tail.store(engine() >> engine() % 64);
             (void)ring::find_head(t.at());
-            (void)t.pen().publish_for(std::chrono::milliseconds(1), topic("x"), {});
+            (void)t.pen().publish_for(std::chrono::milliseconds(1), topic("x"), "");
             (void)r.sub.poll([](const event&) {});
             (void)r.sub.wait(std::chrono::nanoseconds(1000));
             (void)r.sub.lag();
