@@ -201,12 +201,12 @@ void capture::rest(std::int64_t now_ns) {
     } else if (idle < bell_after_ns) {
         doze(long_doze_ns);
     } else {
-        const auto ready = [&] {
-            const ring::slot_word w = ring::load_word(at_, next_);
-            return w.laps_ahead_of(at_.shape().lap(next_)) >= 0;
-        };
-        if (ready()) doze(doze_ns); // claimed and unfinished: its owner will not ring for us alone
-        else bell_.sleep(ctl_.place().number(), ring::max_sleep_ns, ready);
+        // A claimed and unfinished newest seq is no reason to stay awake: its owner's commit rings too. Once
+        // there is a later one, others wait for us to step over it.
+        const ring::slot_word seen = ring::load_word(at_, next_);
+        if (ring::is_claimed(at_, next_) && (seen.phase() != ring::phase::writing || ring::is_claimed(at_, next_ + 1)))
+            return doze(doze_ns);
+        bell_.sleep(ctl_.place().number(), ring::max_sleep_ns, [&] { return ring::load_word(at_, next_) != seen; });
     }
 }
 

@@ -53,13 +53,18 @@ public:
     [[nodiscard]] bool is_waiting_for_space() noexcept {
         return words().state.load(std::memory_order_relaxed) == static_cast<std::uint32_t>(ring::recorder_state::waiting_space);
     }
-    /// The recording is over: publishers need not find that out by waiting.
-    void end(ring::recorder_state how) noexcept {
-        say(how);
+    /// Gives the verdict that publishers of a paced bus need not wait, without their having to find out.
+    /// It stands until the frontier moves.
+    void release_publishers() noexcept {
         const std::uint64_t generation = words().generation.load(std::memory_order_relaxed);
         at_->ctl().verdict.verdict.store(
             ring::pack_verdict(generation, words().written.load(std::memory_order_relaxed)), std::memory_order_release);
         bell_.ring(place_.number());
+    }
+    /// The recording is over.
+    void end(ring::recorder_state how) noexcept {
+        say(how);
+        release_publishers();
     }
 
 private:

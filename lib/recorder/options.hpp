@@ -24,7 +24,7 @@ enum class sync_policy : std::uint8_t {
 /// What happens when the disk is full.
 enum class on_full : std::uint8_t {
     halt, ///< stop recording; paced publishers go on without a recorder
-    lose, ///< go on without the disk, say what was lost, record again as soon as there is space
+    lose, ///< go on without the disk, say what was lost, record again as soon as there is space; a strict bus waits
 };
 
 struct options {

@@ -74,12 +74,13 @@ void writer::lose(const log::batch& b) {
     if (losing_.count() == 0) {
         losing_ = {b.first(), b.last()};
         ctl_.say(ring::recorder_state::waiting_space);
+        // `written` stays: nobody is told that what is lost was recorded. A strict bus therefore waits.
+        ctl_.release_publishers();
         tell(notice_kind::degraded, "the log's disk is full: events are lost from seq " + std::to_string(b.first()) +
                                         " on until there is space (--on-full lose)", b.first());
     }
     lost_ += seq_range{b.first(), b.last()}.count();
     losing_.last = b.last();
-    ctl_.wrote(b.last()); // nothing of it will be written: publishers need not wait
 }
 
 ring::recorder_state writer::halt(const log::append_result& r) {

@@ -224,7 +224,10 @@ TEST_CASE("full disk, lose: it goes on, and says in the log what is lost as soon
     author late(on, 2); // its name comes while there is no space
     late.publish(20);
     pen.publish(70);
-    wait_until([&] { return on.frontier().state == recorder_state::waiting_space && on.frontier().written >= 100; });
+    const auto at = on.attach(ring::access::read_only);
+    wait_until([&] { return on.frontier().state == recorder_state::waiting_space && at->ctl().frontier.captured.load() >= 100; });
+    CHECK(on.frontier().written == 10);
+    CHECK_FALSE(on.wait_written(11, std::chrono::nanoseconds(0))); // lost is not recorded
     calm_disk::reset();
     // Also when nothing more is published.
     wait_until([&] { return on.frontier().state == recorder_state::recording; });

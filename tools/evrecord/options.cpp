@@ -43,7 +43,8 @@ std::optional<int> parse(int argc, const char* const* argv, settings& out) {
     cmd.size("--segment-bytes", r.segment_bytes, "a new segment begins before one passes this (default 256MiB)",
              {std::uint64_t{1} << 20, std::uint64_t{1} << 40});
     cmd.choice<on_full>("--on-full", r.full, {{"halt", on_full::halt}, {"lose", on_full::lose}},
-                        "when the disk is full: end with exit code 5, or go on and say in the log what was lost (default halt)");
+                        "when the disk is full: end with exit code 5, or go on and say in the log what was lost; "
+                        "publishers of a strict bus wait all the same (default halt)");
     cmd.choice<on_torn>("--on-torn", r.torn, {{"trim", on_torn::trim}, {"refuse", on_torn::refuse}},
                         "an unfinished write found at the log's end: move it to quarantine/ and go on, or refuse (default trim)");
     cmd.duration("--batch-deadline", r.batch_deadline, "events wait no longer than this for others to be written with (default 1ms)",
