@@ -31,7 +31,10 @@ std::optional<int> parse(int argc, const char* const* argv, settings& out) {
                      "  evrecord md                                  record bus md, creating it when it is not there\n"
                      "  evrecord md --log /data/md --sync commit     into another directory, synced as fast as the disk can\n"
                      "  evrecord md --on-full lose                   on a full disk go on, and say what was lost\n"
-                     "  evrecord md --config /etc/evbus/md.toml      options from a file\n");
+                     "  evrecord md --config /etc/evbus/md.toml      options from a file\n\n"
+                     "It runs until SIGTERM or Ctrl-C, then drains, seals the log and exits with 0. Other exit codes:\n"
+                     "2 wrong usage or an error; 4 a damaged log; 5 no space for the log; 6 a sync failed; 8 somebody\n"
+                     "else records this bus or log already.\n");
     cmd.positional("BUS", out.bus, "name of the bus");
     cli::add_bus_flags(cmd, out.create);
     evbus::recorder::options& r = out.record;
