@@ -314,6 +314,25 @@ TEST_CASE_FIXTURE(fixture, "evctl: another user may look where the group may, an
     CHECK(objects() == 2);
 }
 
+TEST_CASE_FIXTURE(fixture, "evctl: a member of the group who may write, and may not remove, closes nothing by trying") {
+    const words guest{"setpriv", "--reuid", "65534", "--regid", "0", "--clear-groups", support::tool("evctl")};
+    if (::geteuid() != 0 || run({"setpriv", "--version"}).code != 0) {
+        MESSAGE("not root, or no setpriv: not tested");
+        return;
+    }
+    REQUIRE(create({"--no-log", "--group", "write"}).code == 0);
+    const evbus::bus bus = evbus::bus::open(name());
+    for (const words& more : {words{"remove", name()}, {"remove", name(), "--force"}}) {
+        words w = guest;
+        w.insert(w.end(), more.begin(), more.end());
+        const finished f = run(w);
+        CHECK(f.code == 2);
+        CHECK(has(f.err, "ermi"));
+        CHECK_FALSE(bus.is_retired());
+        CHECK(objects() == 2);
+    }
+}
+
 TEST_CASE("evctl: wrong usage is refused") {
     for (const words& w : {words{}, {"frobnicate"}, {"info"}, {"create"}, {"remove"}, {"info", "Bad"}, {"info", "a", "b"},
                            {"create", "x y"}, {"remove", "no/such"}, {"list", "--force"}, {"info", "no-such-bus-here"}}) {

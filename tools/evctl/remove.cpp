@@ -13,6 +13,9 @@
 #include <evbus/log/log_lock.hpp>
 #include <evbus/ring/retire.hpp>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -51,6 +54,19 @@ void refuse_living_recorder(const std::string& bus, const ring::attachment& at) 
         throw error(errc::recorder_alive, {"remove bus " + bus, at.description().log_dir,
                                            "a recorder (pid " + std::to_string(at.ctl().frontier.recorder_pid.load()) + ") writes this log",
                                            "stop it before --with-log"});
+}
+
+// In a sticky directory, as /dev/shm is, whom neither the file nor the directory belongs to may write a
+// ring and yet not take its name away: told before the ring is closed, which could not be undone.
+void refuse_foreign(const std::string& bus) {
+    const std::string path = ring::shm_path(ring::ring_object(bus));
+    struct stat dir {};
+    struct stat file {};
+    if (::stat(ring::shm_directory, &dir) != 0 || ::stat(path.c_str(), &file) != 0) return;
+    const uid_t self = ::geteuid();
+    const bool sticky = (dir.st_mode & S_ISVTX) != 0 && self != 0 && self != file.st_uid && self != dir.st_uid;
+    if (!sticky && ::access(ring::shm_directory, W_OK) == 0) return;
+    evbus::detail::throw_errno(EPERM, "remove bus " + bus, path, "its owner can remove it");
 }
 
 // Nothing when somebody else keeps it, or there is no log (any more).
@@ -96,6 +112,7 @@ int remove_whole(const std::string& bus, const ring::attachment& at, const remov
     if (!living.empty() && !how.force)
         throw error(errc::members_alive, {"remove bus " + bus, "", "in use by " + living, "stop them, or use --force"});
     if (how.with_log && !dir.empty()) refuse_living_recorder(bus, at);
+    refuse_foreign(bus);
 
     std::optional<elog::log_lock> lock;
     // A living recorder keeps the lock until it has read the ring to its end.
