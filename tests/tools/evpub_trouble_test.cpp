@@ -144,6 +144,21 @@ TEST_CASE_FIXTURE(fixture, "evpub: a signal ends it between events, held up or i
     CHECK(idle.wait().code == 130);
 }
 
+TEST_CASE_FIXTURE(fixture, "evpub: started with closed standard descriptors it writes its words into no file of the bus") {
+    for (const char* closed : {"<&- >&- 2>&-", "<&- 2>&-", ">&- 2>&-", "2>&-", "<&- >&-"}) {
+        const finished f = run({"/bin/sh", "-c", support::tool("evpub") + " " + name() + " t --no-log --count 1 " + closed});
+        CHECK_MESSAGE(f.code == 0, closed);
+        CHECK_NOTHROW_MESSAGE((void)evbus::bus::open(name()), closed);
+    }
+    CHECK(read_all(name()).size() == 5);
+}
+
+TEST_CASE_FIXTURE(fixture, "evpub: a file size limit is an error that is told, not its death") {
+    const finished f = run({"/bin/sh", "-c", "ulimit -f 100; exec " + support::tool("evpub") + " " + name() + " t --no-log --count 1"});
+    check_refused(f, "file size limit reached");
+    CHECK(objects() == 0);
+}
+
 TEST_CASE_FIXTURE(fixture, "evpub: --wait without a recorder says so instead of hanging") {
     const finished f = pub({"--log", log(), "--wait", "durable"}, "x\n");
     check_refused(f, "no recorder lives on bus " + name());

@@ -22,6 +22,9 @@ void add_bus_flags(command& cmd, evbus::bus_options& o) {
         {{"none", group_access::none}, {"read", group_access::read}, {"write", group_access::write}},
         "what the group may do (created with none)");
     cmd.text("--log", o.log_dir, "DIR", "directory of the log (created in /var/lib/evbus/BUS or $XDG_STATE_HOME/evbus/BUS)");
+}
+
+void add_no_log_flag(command& cmd, evbus::bus_options& o) {
     cmd.no_flag("--no-log", o.with_log, "a bus without a log; publishers never wait");
 }
 

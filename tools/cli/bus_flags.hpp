@@ -7,8 +7,10 @@
 
 namespace cli {
 
-/// --slots, --slot-bytes, --pacing, --group, --log, --no-log. `o` outlives `cmd`.
+/// --slots, --slot-bytes, --pacing, --group, --log. `o` outlives `cmd`.
 void add_bus_flags(command& cmd, evbus::bus_options& o);
+/// --no-log, for all but the recorder: it would make a bus that it then cannot record.
+void add_no_log_flag(command& cmd, evbus::bus_options& o);
 
 /// After parsing: throws errc::bad_option when the flags contradict each other (--log with --no-log).
 /// What a single value may be, and whether a bus that is there agrees, bus::open_or_create checks.

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -39,6 +40,13 @@ void set_handler(int number, void (*handler)(int)) {
 }
 
 } // namespace
+
+void prepare_process() {
+    // In rising order, so that the lowest free number, which open takes, is the one that is closed.
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (fcntl(fd, F_GETFD) < 0) (void)open("/", O_PATH);
+    std::signal(SIGXFSZ, SIG_IGN);
+}
 
 bool use_colour(int fd) {
     const char* off = std::getenv("NO_COLOR");

@@ -6,6 +6,12 @@
 
 namespace cli {
 
+/// First of all in main. A standard descriptor that whoever started us has closed is kept taken by one
+/// on which reading and writing fail: else the next file opened would get its number, and words meant
+/// for people would be written into a bus or a log. And SIGXFSZ is ignored, so that a file size limit
+/// (ulimit -f) is an error that is told, as a full disk is, instead of death.
+void prepare_process();
+
 /// True when `fd` is a terminal that shows colours and NO_COLOR is not set.
 [[nodiscard]] bool use_colour(int fd);
 

@@ -175,7 +175,12 @@ time_ns parse_when(std::string_view text, time_ns now) {
     if (text == "yesterday") return midnight(now, -1);
     if (text == "tomorrow") return midnight(now, 1);
     if (text.starts_with('-')) return now - parse_duration(text.substr(1)).count();
-    if (text.starts_with('+')) return now + parse_duration(text.substr(1)).count();
+    if (text.starts_with('+')) {
+        time_ns later = 0;
+        if (!__builtin_add_overflow(now, parse_duration(text.substr(1)).count(), &later)) return later;
+        throw evbus::error(evbus::errc::bad_option,
+                           {"read time", "'" + std::string(text) + "'", "lies after the year 2261", "name an earlier one"});
+    }
     const std::optional<time_ns> t = text.starts_with('@') ? parse_epoch(text.substr(1)) : parse_calendar(text, now);
     if (t) return *t;
     throw evbus::error(evbus::errc::bad_option,

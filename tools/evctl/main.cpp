@@ -19,6 +19,7 @@ constexpr const char* examples = "  evctl list                     all buses of 
 } // namespace
 
 int main(int argc, char** argv) {
+    cli::prepare_process();
     cli::command cmd("evctl", "lists, shows, creates and removes buses", examples);
     evctl::show_options show;
     evctl::remove_options removal;
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
     cli::command& create = cmd.subcommand("create", "makes a bus; one that is there is an error", "  evctl create md --no-log\n");
     create.positional("BUS", bus, "name of the bus");
     cli::add_bus_flags(create, creation);
+    cli::add_no_log_flag(create, creation);
     cli::command& remove = cmd.subcommand("remove", "removes a bus that nobody uses",
                                           "  evctl remove md\n  evctl remove md --force --with-log\n");
     remove.positional("BUS", bus, "name of the bus");

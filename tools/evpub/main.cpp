@@ -100,6 +100,7 @@ int run(const options& o, const cli::stop_signal& stop) {
 } // namespace
 
 int main(int argc, char** argv) {
+    cli::prepare_process();
     const auto parsed = parse_options(argc, argv);
     if (const int* code = std::get_if<int>(&parsed)) return *code;
     std::signal(SIGPIPE, SIG_IGN);

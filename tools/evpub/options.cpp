@@ -77,6 +77,7 @@ std::variant<options, int> parse_options(int argc, const char* const* argv) {
     cmd.text("--name", o.name, "NAME", "name of this participant (default evpub)");
     cmd.flag("-q,--quiet", o.quiet, "no summary");
     cli::add_bus_flags(cmd, o.create);
+    cli::add_no_log_flag(cmd, o.create);
     cmd.config();
     if (const auto code = cmd.parse(argc, argv)) return *code;
     try {

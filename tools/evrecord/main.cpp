@@ -111,6 +111,7 @@ bool comes_back(const std::string& bus, evbus::epoch_t before, const std::atomic
 } // namespace
 
 int main(int argc, char** argv) {
+    cli::prepare_process();
     evrecord::settings set;
     if (const auto code = evrecord::parse(argc, argv, set)) return *code;
     evrecord::begin_log(set.quiet);

@@ -1,11 +1,23 @@
 #include "tools/evrecord/process_log.hpp"
 
+#include "tools/cli/escape.hpp"
+
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
 
 namespace evrecord {
+namespace {
+
+// Names that somebody else chose must not move the cursor of a terminal or begin lines of their own.
+std::string printable(const std::string& text) {
+    std::string out;
+    cli::append_printable(out, text);
+    return out;
+}
+
+} // namespace
 
 void begin_log(bool quiet) {
     // spdlog colours by itself on a terminal; NO_COLOR is ours to honour.
@@ -17,9 +29,9 @@ void begin_log(bool quiet) {
     spdlog::set_default_logger(std::move(log));
 }
 
-void say(const std::string& text) { spdlog::info("{}", text); }
-void warn(const std::string& text) { spdlog::warn("{}", text); }
-void fail(const std::string& text) { spdlog::error("{}", text); }
+void say(const std::string& text) { spdlog::info("{}", printable(text)); }
+void warn(const std::string& text) { spdlog::warn("{}", printable(text)); }
+void fail(const std::string& text) { spdlog::error("{}", printable(text)); }
 
 void say(const evbus::notice& n) {
     switch (n.kind) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 int main(int argc, char** argv) {
+    cli::prepare_process();
     const auto parsed = evtail::parse_options(argc, argv);
     if (const int* code = std::get_if<int>(&parsed)) return *code;
     const evtail::options& o = std::get<evtail::options>(parsed);

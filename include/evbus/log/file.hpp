@@ -167,8 +167,9 @@ public:
     }
 
 private:
+    /// O_NONBLOCK: a FIFO in a file's place is an error of the first read, and nobody waits for its writer.
     static int open_as(const std::string& path, int flags, unsigned mode) noexcept {
-        return code(without_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+        return code(without_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode); }));
     }
     template <class T>
     static T code(T r) noexcept {
