@@ -109,7 +109,8 @@ public:
         text_.append(text.operation);
         for (std::string_view part : {text.object, text.problem})
             if (!part.empty()) text_.append(text_.empty() ? "" : ": ").append(part);
-        if (os_error != 0) text_.append(" (").append(std::strerror(os_error)).append(")");
+        // The system's own words only where ours say less.
+        if (os_error != 0 && code == errc::io) text_.append(" (").append(std::strerror(os_error)).append(")");
         if (!text.way_out.empty()) text_.append("; ").append(text.way_out);
     }
 
@@ -141,9 +142,11 @@ inline os_problem explain_errno(int e) noexcept {
     case ENOSPC: return {errc::no_space, "no space left", "free space there or choose another place"};
     case EDQUOT: return {errc::no_space, "quota exceeded", "raise the quota or choose another place"};
     case EFBIG: return {errc::no_space, "file size limit reached", "raise the limit (ulimit -f)"};
-    case ENOMEM: return {errc::no_space, "out of memory", "free memory or ask for less"};
+    case ENOMEM: return {errc::io, "out of memory", "free memory, ask for less, or raise the limit (ulimit -v)"};
     case EMFILE:
-    case ENFILE: return {errc::no_space, "too many open files", "raise the limit (ulimit -n)"};
+    case ENFILE: return {errc::io, "too many open files", "raise the limit (ulimit -n)"};
+    case ELOOP: return {errc::io, "it is a symbolic link", "put the real thing in its place"};
+    case EISDIR: return {errc::io, "it is a directory", "remove it (rmdir), or choose another name"};
     case EROFS: return {errc::permission, "read-only file system", "choose a place that can be written"};
     case ENOTDIR: return {errc::io, "a part of the path is not a directory", "check the path"};
     default: return {errc::io, "the system call failed", ""};

@@ -49,7 +49,13 @@ namespace detail {
         at_token_start = c == '.';
     }
     if (at_token_start) return topic_fault::empty_token;
-    return ascii || is_utf8(text) ? topic_fault::none : topic_fault::not_utf8;
+    if (ascii) return topic_fault::none;
+    if (!is_utf8(text)) return topic_fault::not_utf8;
+    // The control characters above ASCII: U+0080 to U+009F.
+    for (std::size_t i = 0; i + 1 < text.size(); ++i)
+        if (static_cast<unsigned char>(text[i]) == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0)
+            return topic_fault::control_or_space;
+    return topic_fault::none;
 }
 
 } // namespace detail

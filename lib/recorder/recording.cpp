@@ -20,8 +20,14 @@ inline namespace v1 {
 namespace recorder {
 namespace {
 
+/// Who may read a file may enter its directory.
+unsigned dir_mode_of(unsigned file_mode) { return file_mode | (file_mode & 0444) >> 2; }
+
 log::log_lock take_lock(const bus& on, std::optional<log::log_lock>& given) {
     if (given) return std::move(*given);
+    // A directory that was deleted under its ring is made again: what the ring still has goes there.
+    if (const int r = log::make_dirs(log::posix(), on.log_dir(), dir_mode_of(on.attach(ring::access::read_only)->description().raw.mode)); r < 0)
+        detail::throw_errno(-r, "record bus " + on.name(), on.log_dir());
     // Who has just created the bus, or is removing it, holds the LOCK for a moment; a recorder keeps it.
     constexpr int tries = 200;
     for (int i = 0; i < tries; ++i) {
@@ -49,7 +55,7 @@ log::log_options log_options_of(const bus& on, const options& how, unsigned mode
     o.segment_bytes = how.segment_bytes;
     o.torn = how.torn;
     o.file_mode = mode;
-    o.dir_mode = mode | (mode & 0444) >> 2;
+    o.dir_mode = dir_mode_of(mode);
     return o;
 }
 

@@ -5,6 +5,11 @@
 namespace evbus {
 inline namespace v1 {
 namespace recorder {
+namespace {
+
+constexpr std::int64_t between_tries_ns = 500'000'000;
+
+} // namespace
 
 writer::writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs)
     : ctl_(ctl), from_(from), how_(how), to_(to), syncs_(syncs) {}
@@ -57,6 +62,8 @@ void writer::wrote(seq_t last) {
 /// `ok` when nothing is left to say. A small batch of its own: it stands in the log before what follows.
 log::append_result writer::say_what_was_lost() {
     if (losing_.count() == 0) return {};
+    // A disk that is full to the brim has room for this note again and again, but for nothing after it.
+    if (!from_.is_over() && detail::steady_ns() < try_again_ns_) return {log::append_status::no_space, ENOSPC};
     lost_note_.clear();
     (void)lost_note_.add_lost(losing_, gap_cause::recorder_lost); // an empty batch has room
     if (const log::append_result r = to_.append(lost_note_); !r.ok()) return r;
@@ -79,15 +86,19 @@ void writer::lose(const log::batch& b) {
         tell(notice_kind::degraded, "the log's disk is full: events are lost from seq " + std::to_string(b.first()) +
                                         " on until there is space (--on-full lose)", b.first());
     }
+    try_again_ns_ = detail::steady_ns() + between_tries_ns;
     lost_ += seq_range{b.first(), b.last()}.count();
     losing_.last = b.last();
 }
 
 ring::recorder_state writer::halt(const log::append_result& r) {
-    reason_ = std::string(log::to_string(r.status)) + (r.os_error != 0 ? std::string(" (") + std::strerror(r.os_error) + ")" : "");
+    reason_ = ctl_.attachment()->description().log_dir + ": " + log::to_string(r.status) +
+              (r.os_error != 0 ? std::string(" (") + std::strerror(r.os_error) + ")" : "");
+    if (r.os_error == ENOENT) reason_ += "; was the directory deleted? What the ring still has is recorded when evrecord starts again";
     switch (r.status) {
     case log::append_status::no_space: return ring::recorder_state::no_space;
     case log::append_status::sync_failed: return ring::recorder_state::sync_failed;
+    case log::append_status::io_failed: return ring::recorder_state::write_failed;
     default: return ring::recorder_state::corruption;
     }
 }

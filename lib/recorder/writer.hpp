@@ -46,6 +46,7 @@ private:
     syncer& syncs_;
     log::batch lost_note_{log::batch::least_capacity};
     seq_range losing_{}; ///< not in the log, and not yet said there; empty = nothing
+    std::int64_t try_again_ns_ = 0; ///< before that the full disk is left alone
     std::uint64_t lost_ = 0;
     std::string reason_;
 };

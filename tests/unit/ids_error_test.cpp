@@ -63,7 +63,7 @@ TEST_CASE("error: an errno becomes its kind, its words and advice") {
                        {EROFS, errc::permission},      {ENOENT, errc::not_found},
                        {EEXIST, errc::already_exists}, {ENOSPC, errc::no_space},
                        {EDQUOT, errc::no_space},       {EFBIG, errc::no_space},
-                       {EMFILE, errc::no_space},       {EIO, errc::io}};
+                       {EMFILE, errc::io},             {EIO, errc::io}};
     for (const auto& c : cases) {
         INFO(std::strerror(c.os));
         try {
@@ -72,7 +72,8 @@ TEST_CASE("error: an errno becomes its kind, its words and advice") {
             CHECK(e.kind() == c.kind);
             CHECK(e.os_error() == c.os);
             CHECK(std::string(e.what()).starts_with("open: /x: "));
-            CHECK(std::string(e.what()).find(std::strerror(c.os)) != std::string::npos);
+            // The system's own words stand there where ours say less, and are not said twice.
+            CHECK((std::string(e.what()).find(std::strerror(c.os)) != std::string::npos) == (c.kind == errc::io));
         }
     }
 }

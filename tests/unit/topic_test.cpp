@@ -48,9 +48,16 @@ TEST_CASE("topic: of the 128 ASCII bytes, controls and the space are refused") {
 }
 
 TEST_CASE("topic: UTF-8 is accepted at every border of its lengths") {
-    for (const char* text : {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
+    for (const char* text : {"\xc2\xa0", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
                              "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "caf\xc3\xa9.\xf0\x9f\x98\x80"})
         CHECK_MESSAGE(check_topic(text) == topic_fault::none, text);
+}
+
+TEST_CASE("topic: the control characters above ASCII are refused like those in it") {
+    CHECK(check_topic("a.\xc2\x80") == topic_fault::control_or_space);
+    CHECK(check_topic("\xc2\x85.b") == topic_fault::control_or_space);
+    CHECK(check_topic("a\xc2\x9f") == topic_fault::control_or_space);
+    CHECK(check_topic("\xc3\x85\xc3\x9f") == topic_fault::none); // the same second bytes, letters
 }
 
 TEST_CASE("topic: what is not UTF-8 is refused") {

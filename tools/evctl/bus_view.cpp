@@ -124,6 +124,7 @@ const char* to_text(ring::recorder_state s) {
     case ring::recorder_state::backpressure: return "backpressure";
     case ring::recorder_state::corruption: return "corruption";
     case ring::recorder_state::waiting_space: return "waiting for space";
+    case ring::recorder_state::write_failed: return "write failed";
     }
     return "unknown";
 }

@@ -39,6 +39,7 @@ int exit_code_of(recorder_state s) {
     case recorder_state::no_space: return cli::exit_no_space;
     case recorder_state::sync_failed: return cli::exit_sync_failed;
     case recorder_state::backpressure: return cli::exit_backpressure;
+    case recorder_state::write_failed: return cli::exit_failed;
     default: return cli::exit_damage;
     }
 }
@@ -125,6 +126,9 @@ int main(int argc, char** argv) {
     } catch (const evbus::error& e) {
         evrecord::fail(e.what());
         return exit_code_of(e.kind());
+    } catch (const std::bad_alloc&) {
+        evrecord::fail("out of memory: free some, or raise the limit (ulimit -v)");
+        return cli::exit_failed;
     } catch (const std::exception& e) {
         evrecord::fail(e.what());
         return cli::exit_failed;

@@ -21,7 +21,8 @@ std::string printable(const std::string& text) {
 
 void begin_log(bool quiet) {
     // spdlog colours by itself on a terminal; NO_COLOR is ours to honour.
-    const auto mode = std::getenv("NO_COLOR") != nullptr ? spdlog::color_mode::never : spdlog::color_mode::automatic;
+    const char* const no_color = std::getenv("NO_COLOR");
+    const auto mode = no_color != nullptr && *no_color != '\0' ? spdlog::color_mode::never : spdlog::color_mode::automatic;
     auto log = spdlog::stderr_color_mt("evrecord", mode);
     log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %n %^%l%$: %v");
     log->flush_on(spdlog::level::trace);

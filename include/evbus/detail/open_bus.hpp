@@ -23,6 +23,9 @@ namespace detail {
 /// Least distance that a new ring keeps from one whose last seqs nobody knows.
 inline constexpr std::uint64_t unknown_ring_jump = std::uint64_t{1} << 44;
 
+/// No ring begins above this seq: room for a century of events before seqs would wrap.
+inline constexpr seq_t last_first_seq = seq_t{1} << 63;
+
 inline void check_option(bool fine, const std::string& bus, const std::string& option, const std::string& rule) {
     if (!fine) throw error(errc::bad_option, {"create bus " + bus, option, "out of range", rule});
 }
@@ -64,6 +67,19 @@ inline void check_options(const std::string& name, const bus_options& o) {
     return ring::stamp_mode::wall_ns;
 }
 
+/// A directory that has things in it, and nothing of ours, was surely not meant to become a log.
+inline void refuse_foreign_dir(const std::string& name, const std::string& dir) {
+    const log::log_dir places{dir};
+    log::file_info info;
+    for (const std::string& ours : {places.lock(), places.epochs(), places.segments()})
+        if (log::posix().stat(ours, info) == 0) return;
+    std::vector<std::string> found;
+    if (const int r = log::posix().list(dir, found); r < 0) throw_errno(-r, "create bus " + name, dir);
+    if (!found.empty())
+        throw error(errc::foreign_log, {"create bus " + name, dir, "that directory holds other things, such as '" + found.front() + "'",
+                                        "give the log a directory of its own with --log"});
+}
+
 /// The log's directory as every process can find it; makes it when it is missing.
 [[nodiscard]] inline std::string make_log_dir(const std::string& name, const bus_options& o) {
     const unsigned mode = dir_mode(o.group.value_or(group_access::none));
@@ -71,6 +87,7 @@ inline void check_options(const std::string& name, const bus_options& o) {
     const std::string dir = std::filesystem::absolute(*o.log_dir).lexically_normal().string();
     if (const int r = log::make_dirs(log::posix(), dir, mode); r < 0)
         throw_errno(-r, "make log directory", dir, "name a directory that can be written with --log");
+    refuse_foreign_dir(name, dir);
     return dir;
 }
 
@@ -96,6 +113,10 @@ inline void continue_log(const std::string& dir, const bus_options& o, ring::cre
         }
     }
     if (c.id.empty()) c.id = random_bus_id();
+    if (c.first_seq > last_first_seq || c.first_seq < known.next)
+        throw error(errc::damaged, {"create bus " + c.name, dir, "the seqs of this log are used up, or a file name in it claims so: the next "
+                                    "one would be " + std::to_string(known.next),
+                                    "look for a strange name in its directories, or begin a new log with --log"});
     log::append_epoch(log::posix(), {dir}, {c.epoch, c.first_seq, wall_ns(), boot_id(), c.id, c.name}, c.mode);
 }
 

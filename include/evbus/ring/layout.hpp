@@ -150,6 +150,7 @@ enum class recorder_state : std::uint32_t {
     backpressure = 5,
     corruption = 6,
     waiting_space = 7, ///< disk full, told to lose: going on as soon as there is space
+    write_failed = 8,  ///< the system refused a write for another reason than space
 };
 
 /// How far the log is. One recorder writes; everybody reads.

@@ -67,6 +67,9 @@ public:
         const std::string self = "/proc/self/fd/" + std::to_string(fd_);
         if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, shm_path(object).c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
         if (errno == EEXIST) return false;
+        if (errno == ENOENT && ::access("/proc/self/fd", F_OK) != 0)
+            throw error(errc::io, {"create", shm_path(object), "/proc is not there, and giving a shared memory object its name needs it",
+                                   "mount it (mount -t proc proc /proc)"});
         detail::throw_errno(errno, "create", shm_path(object));
     }
 
