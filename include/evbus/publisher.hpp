@@ -309,7 +309,7 @@ inline void publisher::pen::unblock_frontier(std::int64_t now_ns) noexcept {
         else if (limit >= 0 && now - start >= limit) return publish_status::timed_out;
 
         if (limit != never) {
-            if (turn < 64) {
+            if (turn < 16) {
                 for (int i = 0; i < 32; ++i) detail::cpu_pause();
             } else {
                 std::int64_t nap = 2'000'000;

@@ -55,7 +55,12 @@ public:
             since_ns_ = now_ns;
         }
         if (mode_ != pacing_mode::paced) return false;
-        const bool gone = !byte_is_held(at_->test_fd(), recorder_lock_byte);
+        // A system call: at once, and then now and then.
+        bool gone = false;
+        if (now_ns - probed_ns_ >= probe_every_ns) {
+            probed_ns_ = now_ns;
+            gone = !byte_is_held(at_->test_fd(), recorder_lock_byte);
+        }
         const bool still = now_ns - since_ns_ >= static_cast<std::int64_t>(at_->description().raw.stall_limit_ns);
         if (!gone && !still) return false;
         shared_u64& verdict = at_->ctl().verdict.verdict;
@@ -79,6 +84,8 @@ private:
     seq_t seen_written_ = no_seq;
     std::uint64_t seen_generation_ = 0;
     std::int64_t since_ns_ = 0;
+    std::int64_t probed_ns_ = 0;
+    static constexpr std::int64_t probe_every_ns = 500'000;
 };
 
 } // namespace ring
