@@ -303,7 +303,7 @@ inline void publisher::pen::unblock_frontier(std::int64_t now_ns) noexcept {
         }
         const std::int64_t now = detail::steady_ns();
         unblock_frontier(now);
-        if (claims.pace().watch(now))
+        if (claims.pace().watch(now, turn == 0))
             tell(notice_kind::pacing_verdict, "the recorder is gone or does not move: publishers go on without it", claims.next());
         else if (limit == never && turn > 0) return publish_status::would_block;
         else if (limit >= 0 && now - start >= limit) return publish_status::timed_out;

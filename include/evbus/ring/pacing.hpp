@@ -45,7 +45,7 @@ public:
 
     /// One look while waiting. Gives the shared verdict when it is due; true when this call gave it.
     /// `now_ns` is a steady clock.
-    [[nodiscard]] bool watch(std::int64_t now_ns) noexcept {
+    [[nodiscard]] bool watch(std::int64_t now_ns, bool first_look = false) noexcept {
         const frontier_words& f = at_->ctl().frontier;
         const seq_t written = f.written.load(std::memory_order_acquire);
         const std::uint64_t generation = f.generation.load(std::memory_order_acquire);
@@ -55,9 +55,9 @@ public:
             since_ns_ = now_ns;
         }
         if (mode_ != pacing_mode::paced) return false;
-        // A system call: at once, and then now and then.
+        // A system call: at the first look of a wait, and then now and then.
         bool gone = false;
-        if (now_ns - probed_ns_ >= probe_every_ns) {
+        if (first_look || now_ns - probed_ns_ >= probe_every_ns) {
             probed_ns_ = now_ns;
             gone = !byte_is_held(at_->test_fd(), recorder_lock_byte);
         }
