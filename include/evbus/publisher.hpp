@@ -127,7 +127,7 @@ private:
     struct pen {
         pen(const bus& on, options how)
             : at(on.attach(ring::access::read_write)), place(at, ring::member_kind::publisher, how.name),
-              claims(*at, place.number()), bell(at->ctl().data_bell), frontier_bell(at->ctl().frontier_bell),
+              claims(*at, place.number(), &on_notice), bell(at->ctl().data_bell), frontier_bell(at->ctl().frontier_bell),
               stamps(at->description().stamps()), on_notice(std::move(how.on_notice)) {
             author = std::uint64_t{place.incarnation()} << 16 | std::uint64_t{to_u16(place.number())} << 48;
             ring::clock_keeper::maintain(at->ring().clock);
@@ -288,7 +288,7 @@ inline void publisher::pen::unblock_frontier(std::int64_t now_ns) noexcept {
         return;
     }
     if (now_ns - blocking_since_ns < short_while_ns) return;
-    (void)ring::end_wait(*at, wanted, word, ring::patience::also_the_living);
+    (void)ring::end_wait(*at, wanted, word, ring::patience::also_the_living, &on_notice);
     bell.ring(place.number());
 }
 

@@ -26,7 +26,7 @@ class ring_walk {
 public:
     ring_walk(const bus& on, const read_options& how, ring::member_kind kind)
         : at(on.attach(ring::access::read_only)), wanted(how.filters, how.exclude), slots_(*at, wanted),
-          clock_(at->ring().clock, at->description().stamps()), watch_(*at) {
+          clock_(at->ring().clock, at->description().stamps()), watch_(*at, &on_notice_), on_notice_(how.on_notice) {
         check_start(how.from);
         wanted.remember();
         if (at->may_write()) place.emplace(at, kind, how.name);
@@ -188,6 +188,7 @@ private:
     ring::slot_reader slots_;
     ring::clock_view clock_;
     ring::stall_watch watch_;
+    notice_hook on_notice_;
     std::vector<publisher_id> ended_; ///< found dead by wait(), with an event open
     std::optional<ring::waiter> waits_;
     std::int64_t last_ns_ = 0;

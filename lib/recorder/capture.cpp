@@ -27,7 +27,7 @@ void doze(std::int64_t ns) noexcept {
 
 capture::capture(control& ctl, handoff& to, const options& how, seq_t next, std::uint64_t run)
     : ctl_(ctl), to_(to), how_(how), at_(*ctl.attachment()), slots_(at_, everything_),
-      clock_(at_.ring().clock, at_.description().stamps()), watch_(at_), bell_(at_.ctl().data_bell), members_(at_),
+      clock_(at_.ring().clock, at_.description().stamps()), watch_(at_, &how.on_notice), bell_(at_.ctl().data_bell), members_(at_),
       next_(next), run_(run) {
     everything_.remember();
 }
@@ -134,7 +134,7 @@ bool capture::look_at_unfinished() {
     case ring::stall_watch::verdict::wait:
         // Nobody waits for the newest claim, as long as its owner takes: but who is to stop does.
         if (draining_since_ns_ == 0 || detail::steady_ns() - draining_since_ns_ < ring::stall_wait_ns) return false;
-        (void)ring::end_wait(at_, next_, slots_.word(), ring::patience::also_the_living);
+        (void)ring::end_wait(at_, next_, slots_.word(), ring::patience::also_the_living, &how_.on_notice);
         return true;
     case ring::stall_watch::verdict::changed: bell_.ring(ctl_.place().number()); return true;
     case ring::stall_watch::verdict::is_void:

@@ -26,8 +26,9 @@ enum class claim_status : std::uint8_t {
 
 class claimer {
 public:
-    claimer(const attachment& at, member_no self) noexcept
-        : at_(&at), self_(self), shape_(at.shape()), pace_(at), next_(find_head(at)) {}
+    /// `tell` hears of what this claimer repairs; it outlives it.
+    claimer(const attachment& at, member_no self, const notice_hook* tell = nullptr) noexcept
+        : at_(&at), tell_(tell), self_(self), shape_(at.shape()), pace_(at), next_(find_head(at)) {}
 
     /// Claims the next free seq. After `claimed` exactly one of commit() and abandon() follows.
     [[nodiscard]] claim_status claim() noexcept {
@@ -145,14 +146,14 @@ private:
             if (slot->load(std::memory_order_acquire) != seen.bits()) return claim_status::claimed;
             detail::cpu_pause();
         }
-        (void)end_wait(*at_, t, seen, patience::also_the_living);
+        (void)end_wait(*at_, shape_.laps_from(t, -1), seen, patience::also_the_living, tell_);
         return claim_status::claimed;
     }
     claim_status step_over(seq_t t, slot_word seen) noexcept {
         if (seen.owner() == self_) return claim_status::nonsense;
         slot_pen pen(*at_, t);
         if (owner_is_dead(*at_, seen.owner())) {
-            if (pen.swap(seen, seen.with(phase::dead))) count_notice(*at_, notice_kind::reaped);
+            if (pen.swap(seen, seen.with(phase::dead))) note_repair(*at_, notice_kind::reaped, shape_.laps_from(t, -1), seen.owner(), tell_);
         } else if (pen.swap(seen, seen.next_lap())) {
             next_ = t + 1;
         }
@@ -172,6 +173,7 @@ private:
     }
 
     const attachment* at_;
+    const notice_hook* tell_;
     member_no self_;
     geometry shape_;
     pacer pace_;

@@ -8,6 +8,7 @@
 #include <evbus/ring/liveness.hpp>
 
 #include <cstdint>
+#include <string>
 
 namespace evbus {
 inline namespace v1 {
@@ -76,18 +77,32 @@ enum class repair_result : std::uint8_t {
 /// May a living owner be stepped over?
 enum class patience : bool { only_the_dead, also_the_living };
 
-/// Ends the wait for a WRITING word of `seq`, read as `seen`.
-[[nodiscard]] inline repair_result end_wait(const attachment& at, seq_t seq, slot_word seen, patience how) noexcept {
+/// Counts a repair in ctl, and tells who asked to hear of it. A hook that throws is not heard further.
+inline void note_repair(const attachment& at, notice_kind kind, seq_t seq, member_no owner, const notice_hook* tell) noexcept {
+    count_notice(at, kind);
+    if (tell == nullptr || !*tell) return;
+    try {
+        (*tell)({kind, "publisher " + std::to_string(to_u16(owner)) +
+                           (kind == notice_kind::reaped ? " died and left its slot unfinished: it became a void"
+                                                        : " lives, but did not finish its slot in time: it was stepped over"),
+                 seq, owner});
+    } catch (...) { // rare and slow already; the repair stands
+    }
+}
+
+/// Ends the wait for a WRITING word of `seq`, read as `seen`. `tell` hears of what was done.
+[[nodiscard]] inline repair_result end_wait(const attachment& at, seq_t seq, slot_word seen, patience how,
+                                            const notice_hook* tell = nullptr) noexcept {
     if (owner_is_dead(at, seen.owner())) {
         slot_pen pen(at, seq);
         if (!pen || !pen.swap(seen, seen.with(phase::dead))) return repair_result::unchanged;
-        count_notice(at, notice_kind::reaped);
+        note_repair(at, notice_kind::reaped, seq, seen.owner(), tell);
         return repair_result::reaped;
     }
     if (how == patience::only_the_dead) return repair_result::alive;
     slot_pen pen(at, seq);
     if (!pen || !pen.swap(seen, seen.with(phase::stalled))) return repair_result::unchanged;
-    count_notice(at, notice_kind::stalled);
+    note_repair(at, notice_kind::stalled, seq, seen.owner(), tell);
     return repair_result::stalled;
 }
 

@@ -33,7 +33,8 @@ class stall_watch {
 public:
     enum class verdict : std::uint8_t { wait, changed, is_void };
 
-    explicit stall_watch(const attachment& at) noexcept : at_(&at) {}
+    /// `tell` hears of repairs; it outlives this.
+    explicit stall_watch(const attachment& at, const notice_hook* tell = nullptr) noexcept : at_(&at), tell_(tell) {}
 
     /// One look at `seq`, whose word was read as `seen` (WRITING of its lap).
     [[nodiscard]] verdict look(seq_t seq, slot_word seen) noexcept {
@@ -64,7 +65,7 @@ private:
     static constexpr std::int64_t probe_after_ns = 200'000;
 
     [[nodiscard]] verdict act(patience how) noexcept {
-        switch (end_wait(*at_, seq_, word_, how)) {
+        switch (end_wait(*at_, seq_, word_, how, tell_)) {
         case repair_result::reaped:
         case repair_result::stalled: return verdict::changed;
         case repair_result::alive: return verdict::wait;
@@ -78,6 +79,7 @@ private:
     }
 
     const attachment* at_;
+    const notice_hook* tell_;
     seq_t seq_ = no_seq;
     slot_word word_;
     std::int64_t since_ns_ = 0;
