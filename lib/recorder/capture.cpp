@@ -1,4 +1,4 @@
-#include "capture.hpp"
+#include "lib/recorder/capture.hpp"
 
 #include <evbus/ring/retire.hpp>
 

@@ -2,10 +2,10 @@
 // was: a frame, a void, or a loss. It never waits for the disk while there is a free batch.
 #pragma once
 
-#include "control.hpp"
-#include "handoff.hpp"
-#include "member_watch.hpp"
-#include "options.hpp"
+#include "lib/recorder/control.hpp"
+#include "lib/recorder/handoff.hpp"
+#include "lib/recorder/member_watch.hpp"
+#include "lib/recorder/options.hpp"
 
 #include <evbus/filter.hpp>
 #include <evbus/ring/clock.hpp>

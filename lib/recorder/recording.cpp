@@ -1,10 +1,10 @@
-#include "recording.hpp"
+#include "lib/recorder/recording.hpp"
 
-#include "capture.hpp"
-#include "control.hpp"
-#include "manifest.hpp"
-#include "syncer.hpp"
-#include "writer.hpp"
+#include "lib/recorder/capture.hpp"
+#include "lib/recorder/control.hpp"
+#include "lib/recorder/manifest.hpp"
+#include "lib/recorder/syncer.hpp"
+#include "lib/recorder/writer.hpp"
 
 #include <evbus/log/epochs.hpp>
 #include <evbus/ring/head.hpp>

@@ -2,7 +2,7 @@
 // threads until it is told to stop, and leaves the log sealed.
 #pragma once
 
-#include "options.hpp"
+#include "lib/recorder/options.hpp"
 
 #include <evbus/bus.hpp>
 #include <evbus/log/log_lock.hpp>

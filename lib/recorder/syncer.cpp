@@ -1,4 +1,4 @@
-#include "syncer.hpp"
+#include "lib/recorder/syncer.hpp"
 
 #include <algorithm>
 #include <chrono>

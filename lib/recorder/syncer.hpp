@@ -2,8 +2,8 @@
 // for it; a slow disk only leaves `durable` further behind.
 #pragma once
 
-#include "control.hpp"
-#include "options.hpp"
+#include "lib/recorder/control.hpp"
+#include "lib/recorder/options.hpp"
 
 #include "lib/log/log.hpp"
 

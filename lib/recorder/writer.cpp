@@ -1,4 +1,4 @@
-#include "writer.hpp"
+#include "lib/recorder/writer.hpp"
 
 #include <cstring>
 

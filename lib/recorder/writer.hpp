@@ -2,10 +2,10 @@
 // no stands here: halt, or lose and say so in the log as soon as that is possible again.
 #pragma once
 
-#include "control.hpp"
-#include "handoff.hpp"
-#include "options.hpp"
-#include "syncer.hpp"
+#include "lib/recorder/control.hpp"
+#include "lib/recorder/handoff.hpp"
+#include "lib/recorder/options.hpp"
+#include "lib/recorder/syncer.hpp"
 
 #include "lib/log/log.hpp"
 
