@@ -54,7 +54,8 @@ struct member_info {
     constexpr auto relaxed = std::memory_order_relaxed;
     const member_entry& e = at.member(n);
     member_info info;
-    for (int tries = 0; tries < 8; ++tries) {
+    bool of_one_life = false;
+    for (int tries = 0; tries < 8 && !of_one_life; ++tries) {
         info.number = n;
         // The life first: a state read before it might be the life's before.
         info.incarnation = e.incarnation.load(std::memory_order_acquire);
@@ -77,8 +78,10 @@ struct member_info {
         info.turns = e.turns.load(relaxed);
         info.mode = e.mode.load(relaxed);
         std::atomic_thread_fence(std::memory_order_acquire);
-        if (e.incarnation.load(relaxed) == info.incarnation && e.state.load(relaxed) == state) break;
+        of_one_life = e.incarnation.load(relaxed) == info.incarnation && e.state.load(relaxed) == state;
     }
+    // Changing hands faster than it can be read: then nothing is said to have joined.
+    info.joined = info.joined && of_one_life;
     for (char& c : info.name)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
     return info;
