@@ -69,12 +69,11 @@ inline void check_options(const std::string& name, const bus_options& o) {
 
 /// A directory that has things in it, and nothing of ours, was surely not meant to become a log.
 inline void refuse_foreign_dir(const std::string& name, const std::string& dir) {
-    const log::log_dir places{dir};
-    log::file_info info;
-    for (const std::string& ours : {places.lock(), places.epochs(), places.segments()})
-        if (log::posix().stat(ours, info) == 0) return;
     std::vector<std::string> found;
     if (const int r = log::posix().list(dir, found); r < 0) throw_errno(-r, "create bus " + name, dir);
+    // One look: who creates this very bus at the same time may be putting its LOCK there right now.
+    for (const std::string& entry : found)
+        if (entry == "LOCK" || entry == "epochs" || entry == "segments") return;
     if (!found.empty())
         throw error(errc::foreign_log, {"create bus " + name, dir, "that directory holds other things, such as '" + found.front() + "'",
                                         "give the log a directory of its own with --log"});
