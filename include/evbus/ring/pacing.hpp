@@ -44,7 +44,7 @@ public:
     }
 
     /// One look while waiting. Gives the shared verdict when it is due; true when this call gave it.
-    /// `now_ns` is a steady clock.
+    /// `now_ns` is a steady clock; the `first_look` of a wait asks at once whether the recorder lives.
     [[nodiscard]] bool watch(std::int64_t now_ns, bool first_look = false) noexcept {
         const frontier_words& f = at_->ctl().frontier;
         const seq_t written = f.written.load(std::memory_order_acquire);
@@ -68,8 +68,6 @@ public:
         const std::uint64_t now = pack_verdict(generation, written);
         return seen != now && verdict.compare_exchange_strong(seen, now, std::memory_order_acq_rel);
     }
-    /// The wait is over.
-    void rest() noexcept { since_ns_ = 0; }
 
 private:
     [[nodiscard]] bool verdict_stands(seq_t written) const noexcept {
