@@ -199,7 +199,12 @@ TEST_CASE("options: a subcommand has flags of its own") {
     CHECK(name == "md");
     CHECK_FALSE(parse({"list"}));
     CHECK(parse({"remove", "--help"}) == 0);
-    CHECK(holds(out.str(), "--force"));
+    CHECK(holds(out.str(), "evtest remove: removes\n"));
+    CHECK(out.str().find("evtest remove md --force") < out.str().find("Usage:"));
+    CHECK(out.str().find("even if alive") > out.str().find("Usage:"));
+    out.str({});
+    CHECK(parse({"--help"}) == 0); // where only the summary of each has room
+    CHECK(!holds(out.str(), "md --force"));
     CHECK(parse({}) == 2);
     CHECK(parse({"remov"}) == 2);
     CHECK(parse({"remove", "md", "--forse"}) == 2);

@@ -37,7 +37,18 @@ std::string describe(const std::string& name, const std::string& summary, const 
     return text;
 }
 
+// A subcommand's description stands in its parent's list too and must be short; its examples, which the
+// parser keeps as its footer, go before the flags all the same.
+class examples_first : public CLI::Formatter {
+    std::string make_description(const CLI::App* app) const override {
+        if (app->get_parent() == nullptr) return CLI::Formatter::make_description(app);
+        return describe(app->get_parent()->get_name() + " " + app->get_name(), app->get_description(), app->get_footer()) + "\n";
+    }
+    std::string make_footer(const CLI::App*) const override { return {}; }
+};
+
 void prepare(CLI::App& app) {
+    app.formatter(std::make_shared<examples_first>());
     app.set_help_flag("-h,--help", "show this and exit");
     app.get_formatter()->column_width(34);
     app.get_formatter()->label("REQUIRED", "");
@@ -169,7 +180,7 @@ command& command::subcommand(const std::string& name, const std::string& summary
     p->name = parser_->name + " " + name;
     p->app = parser_->app->add_subcommand(name, summary);
     prepare(*p->app);
-    if (!examples.empty()) p->app->footer("Examples:\n" + examples);
+    if (!examples.empty()) p->app->footer(examples);
     parser_->app->require_subcommand(1);
     parser_->children.push_back(std::unique_ptr<command>(new command(std::move(p))));
     return *parser_->children.back();

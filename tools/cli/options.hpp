@@ -121,7 +121,8 @@ public:
     /// Every flag may stand in a file too, by its long name: `sync-interval = "10ms"`. The command line wins.
     command& config(const std::string& names = "--config");
 
-    /// A command of this command ("evctl list"). Exactly one must then be given; see chosen().
+    /// A command of this command ("evctl list"), its examples first in its own --help. Exactly one must then
+    /// be given; see chosen().
     command& subcommand(const std::string& name, const std::string& summary, const std::string& examples = {});
     /// True for the subcommand that the command line named.
     [[nodiscard]] bool chosen() const;
