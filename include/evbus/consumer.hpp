@@ -9,6 +9,7 @@
 
 #include <evbus/bus.hpp>
 #include <evbus/delivery.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/log_walk.hpp>
 #include <evbus/read_options.hpp>
 #include <evbus/ring_walk.hpp>
@@ -221,6 +222,7 @@ private:
         }
         consume_status go_live() {
             mode = consumer_mode::live;
+            mark(probe::turn_to_ring);
             say_mode();
             if (on_notice) on_notice({notice_kind::healed, "caught up from the log, reading the ring again", ring.next});
             return consume_status::delivered;
@@ -246,6 +248,7 @@ private:
         void go_to_log() noexcept {
             mode = consumer_mode::catch_up;
             ++turns;
+            mark(probe::turn_to_log);
             say_mode();
         }
         void say_mode() noexcept {

@@ -3,6 +3,7 @@
 
 #include <evbus/bus.hpp>
 #include <evbus/codec.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/headers.hpp>
 #include <evbus/ring/claimer.hpp>
 #include <evbus/ring/clock.hpp>
@@ -180,6 +181,7 @@ private:
                 if (claims.commit()) {
                     sent += part.size();
                     bell.ring(place.number());
+                    mark(probe::fragment_sent);
                 } else {
                     stepped_over();
                     sent = 0;
@@ -216,6 +218,7 @@ private:
             words[1].store(to.hash(), relaxed);
             words[2].store(time, relaxed);
             words[3].store(author | payload.size() | std::uint64_t{to.text().size()} << 32 | flags << 40, relaxed);
+            mark(probe::header_stored);
             ring::shared_word* at_word = words + 4;
             if (part.total != 0) {
                 std::uint64_t word;
@@ -224,7 +227,9 @@ private:
             }
             if (!block.empty()) at_word += ring::store_bytes(at_word, block);
             ring::store_words(at_word, to.words());
+            mark(probe::topic_stored);
             ring::store_bytes(at_word + to.words().size(), payload);
+            mark(probe::frame_stored);
         }
         [[nodiscard]] std::uint64_t stamp() const noexcept {
             if (stamps == ring::stamp_mode::counter) [[likely]] return detail::read_counter();
@@ -236,6 +241,7 @@ private:
             ring::member_entry& entry = place.entry();
             entry.position.store(seq, std::memory_order_relaxed);
             entry.events.store(++events, std::memory_order_relaxed);
+            mark(probe::position_stored);
             if (seq % 65536 == 0) [[unlikely]] ring::clock_keeper::maintain(at->ring().clock);
             return {publish_status::published, seq};
         }

@@ -1,5 +1,7 @@
 #include "lib/log/log.hpp"
 
+#include <evbus/detail/probe.hpp>
+
 #include <fmt/format.h>
 
 #include <time.h>
@@ -133,6 +135,7 @@ append_result log_writer::seal_segment() noexcept {
     if (!sealed_)
         if (const int r = segment_.seal(state_.seed); r < 0) return failed(r);
     sealed_ = true;
+    mark(probe::segment_sealed);
     if (const append_result r = sync(); !r.ok()) return r;
     segment_.close();
     sealed_ = false;
@@ -157,6 +160,7 @@ append_result log_writer::open_segment() noexcept {
     } catch (const std::bad_alloc&) {
         return {append_status::io_failed, ENOMEM};
     }
+    mark(probe::segment_made);
     return {};
 }
 

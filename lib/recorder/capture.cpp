@@ -1,5 +1,6 @@
 #include "lib/recorder/capture.hpp"
 
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/retire.hpp>
 
 #include <algorithm>
@@ -52,6 +53,7 @@ void capture::hand_over() {
     if (batch_ == nullptr || batch_->empty()) return;
     ctl_.captured(next_ - 1);
     to_.give(batch_);
+    mark(probe::batch_given);
     batch_ = nullptr;
     events_in_batch_ = 0;
 }

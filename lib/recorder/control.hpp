@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evbus/bus.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/doorbell.hpp>
 #include <evbus/ring/members.hpp>
 #include <evbus/ring/pacing.hpp>
@@ -30,8 +31,10 @@ public:
         words().written.store(written, std::memory_order_release);
         words().durable.store(durable, std::memory_order_release);
         words().captured.store(written, std::memory_order_relaxed);
+        mark(probe::record_frontier_set);
         words().state.store(static_cast<std::uint32_t>(ring::recorder_state::recording), std::memory_order_relaxed);
         words().generation.fetch_add(1, std::memory_order_acq_rel);
+        mark(probe::record_begun);
         bell_.ring(place_.number());
     }
     // SYNC frontier-written, frontier-durable
@@ -40,10 +43,12 @@ public:
     //   death: the frontier stays behind what the log has; the next recorder sets it right
     void wrote(seq_t last) noexcept {
         words().written.store(last, std::memory_order_release);
+        mark(probe::written_moved);
         bell_.ring(place_.number());
     }
     void synced(seq_t last) noexcept {
         words().durable.store(last, std::memory_order_release);
+        mark(probe::durable_moved);
         bell_.ring(place_.number());
     }
     void captured(seq_t last) noexcept { words().captured.store(last, std::memory_order_relaxed); }
@@ -70,7 +75,10 @@ public:
 private:
     static ring::held_byte take_lock(const ring::attachment& at) {
         ring::held_byte lock = ring::held_byte::try_take(at.ctl_name(), ring::recorder_lock_byte);
-        if (lock) return lock;
+        if (lock) {
+            mark(probe::record_locked);
+            return lock;
+        }
         if (errno != 0) detail::throw_errno(errno, "record bus " + at.name(), ring::shm_path(at.ctl_name()));
         throw error(errc::recorder_alive,
                     {"record bus " + at.name(), ring::shm_path(at.ctl_name()),

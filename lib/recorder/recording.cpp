@@ -6,6 +6,7 @@
 #include "lib/recorder/syncer.hpp"
 #include "lib/recorder/writer.hpp"
 
+#include <evbus/detail/probe.hpp>
 #include <evbus/log/epochs.hpp>
 #include <evbus/ring/head.hpp>
 #include <evbus/version.hpp>
@@ -75,6 +76,7 @@ struct recording::parts {
         : how(std::move(given)), lock(take_lock(with_log(on), held)), ctl(on, how.name),
           mode(ctl.attachment()->description().raw.mode), dir{on.log_dir()},
           writes(log::log_writer::open(log::posix(), on.log_dir(), log_options_of(on, how, mode), how.on_notice)) {
+        mark(probe::record_recovered);
         check_not_behind(on, writes.next_seq());
         remember_epoch(on);
         // A ring that was recorded before goes on where its log ends.
@@ -121,7 +123,9 @@ struct recording::parts {
         save();
     }
     void save() {
-        if (const int r = save_manifest(log::posix(), dir, run, mode); r < 0)
+        const int r = save_manifest(log::posix(), dir, run, mode);
+        mark(probe::record_manifest_saved);
+        if (r < 0)
             detail::throw_errno(-r, "write manifest", dir.runs());
     }
     /// Best effort: a full disk must not hide why the recorder ended.
@@ -187,9 +191,11 @@ outcome recording::run(const std::atomic<bool>& stop) {
         o.reason = writer::why_sync_failed(e);
     }
     if (o.state == ring::recorder_state::ended) p.seal(o, syncs);
+    mark(probe::record_sealed);
     o.recorded = {first, p.writes.last_seq()};
     p.ctl.end(o.state);
     p.end_manifest(o);
+    mark(probe::record_ended);
     return o;
 }
 

@@ -1,5 +1,7 @@
 #include "lib/recorder/syncer.hpp"
 
+#include <evbus/detail/probe.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -56,6 +58,7 @@ void syncer::run() {
         const log::sync_point point = newest_;
         lock.unlock(); // the writer must never wait for the disk here
         const int r = point.sync();
+        mark(probe::synced);
         lock.lock();
         if (r == 0) advance(point.last);
         else fail(-r);

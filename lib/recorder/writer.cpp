@@ -1,5 +1,7 @@
 #include "lib/recorder/writer.hpp"
 
+#include <evbus/detail/probe.hpp>
+
 #include <cstring>
 
 namespace evbus {
@@ -19,6 +21,7 @@ ring::recorder_state writer::run() {
     while (state == ring::recorder_state::recording) {
         log::batch* b = from_.take_full();
         if (b != nullptr) {
+            mark(probe::batch_taken);
             state = take(*b);
             from_.give_back(b);
         } else {
@@ -49,7 +52,9 @@ ring::recorder_state writer::take(log::batch& b) {
 log::append_result writer::append(log::batch& b) {
     if (const log::append_result r = say_what_was_lost(); !r.ok()) return r;
     const log::append_result r = to_.append(b);
-    if (r.ok() && b.last() != no_seq) wrote(b.last());
+    if (!r.ok()) return r;
+    mark(probe::commit_written);
+    if (b.last() != no_seq) wrote(b.last());
     return r;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evbus/bus.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/detail/system.hpp>
 #include <evbus/log/epochs.hpp>
 #include <evbus/log/log_lock.hpp>
@@ -117,6 +118,7 @@ inline void continue_log(const std::string& dir, const bus_options& o, ring::cre
                                     "one would be " + std::to_string(known.next),
                                     "look for a strange name in its directories, or begin a new log with --log"});
     log::append_epoch(log::posix(), {dir}, {c.epoch, c.first_seq, wall_ns(), boot_id(), c.id, c.name}, c.mode);
+    mark(probe::create_epoch_noted);
 }
 
 /// Makes the ring. With a log, the caller holds its LOCK. False when another process was first.
@@ -209,6 +211,7 @@ inline bus bus::create(const std::string& name, const bus_options& options) {
                                      "held by " + log::log_lock::holder(log::posix(), dir) + ", which has no ring to record",
                                      "stop that process, or choose another log directory"});
     }
+    mark(probe::create_locked);
     if (is_there() || !detail::create_bus(name, dir, options)) refuse();
     bus made = open(name);
     return made;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <evbus/detail/fork_guard.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/description.hpp>
 #include <evbus/ring/shm.hpp>
 #include <evbus/ring/words.hpp>
@@ -75,6 +76,7 @@ private:
         if (!ring) refuse_open(path, errno);
         const struct stat ring_stat = ring.status();
         description_ = read_description(ring.fd(), ring_stat, path);
+        mark(probe::attach_opened);
         if (description_.name != bus)
             throw error(errc::mismatch, {"attach to bus", path, "it says that it is bus '" + description_.name + "'",
                                          "do not rename rings; remove it and create the bus anew"});
@@ -90,6 +92,7 @@ private:
         ctl_ = static_cast<ctl_header*>(ctl_region_.get_address());
         members_ = reinterpret_cast<member_entry*>(static_cast<std::byte*>(ctl_region_.get_address()) + sizeof(ctl_header));
         touch_pages(ring_region_, ring_access);
+        mark(probe::attach_mapped);
         return true;
     }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <evbus/detail/cpu.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/attachment.hpp>
 #include <evbus/ring/head.hpp>
 #include <evbus/ring/pacing.hpp>
@@ -46,10 +47,12 @@ public:
                 //   pairs: slot_reader::read, payload words (relaxed), acquire fence, word again
                 //   death: before it nothing happened; after it the word names this owner
                 const slot_word mine(lap, self_, phase::writing);
+                mark(probe::claim_chosen);
                 if (!slot->compare_exchange_strong(bits, mine.bits(), std::memory_order_acq_rel, std::memory_order_relaxed))
                     continue;
                 std::atomic_thread_fence(std::memory_order_release);
                 took(t, slot, mine);
+                mark(probe::claim_done);
                 return claim_status::claimed;
             }
             if (looks > 4 * shape_.slots() + 1'000'000) return claim_status::nonsense;
@@ -67,6 +70,7 @@ public:
         std::uint64_t expected = word_.bits();
         if (slot_->compare_exchange_strong(expected, word_.with(phase::committed).bits(), std::memory_order_release,
                                            std::memory_order_relaxed)) [[likely]] {
+            mark(probe::commit_done);
             look_ahead();
             return true;
         }
@@ -75,9 +79,11 @@ public:
     }
     /// Lets the claimed seq become a void.
     void abandon() noexcept {
+        mark(probe::abandon_chosen);
         std::uint64_t expected = word_.bits();
         if (!slot_->compare_exchange_strong(expected, word_.with(phase::dead).bits(), std::memory_order_acq_rel))
-            give_back();
+            return give_back();
+        mark(probe::abandon_done);
     }
 
     /// The claimed seq.
@@ -104,6 +110,7 @@ private:
         // Not each time: with two publishers the tail's line would go to and fro with every event,
         // and the commit would wait for it.
         if (seq_ % prefetch_ahead == 0) at_->ring().tail.store(next_, std::memory_order_relaxed);
+        mark(probe::tail_stored);
         const auto* ahead = reinterpret_cast<const std::byte*>(at_->slot(seq_ + prefetch_ahead));
         detail::prefetch_for_write(ahead);
         detail::prefetch_for_write(ahead + detail::cache_line);
@@ -152,9 +159,11 @@ private:
     claim_status step_over(seq_t t, slot_word seen) noexcept {
         if (seen.owner() == self_) return claim_status::nonsense;
         slot_pen pen(*at_, t);
+        mark(probe::step_over_chosen);
         if (owner_is_dead(*at_, seen.owner())) {
             if (pen.swap(seen, seen.with(phase::dead))) note_repair(*at_, notice_kind::reaped, shape_.laps_from(t, -1), seen.owner(), tell_);
         } else if (pen.swap(seen, seen.next_lap())) {
+            mark(probe::step_over_done);
             next_ = t + 1;
         }
         return claim_status::claimed;
@@ -165,10 +174,12 @@ private:
         while (true) {
             const slot_word now(bits);
             if (now.owner() != self_ || now.phase() != phase::stalled) break;
+            mark(probe::give_back_chosen);
             if (slot_->compare_exchange_weak(bits, now.with(phase::dead).bits(), std::memory_order_acq_rel,
                                              std::memory_order_acquire))
                 break;
         }
+        mark(probe::give_back_done);
         count_notice(*at_, notice_kind::given_back);
     }
 

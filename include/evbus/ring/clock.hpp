@@ -7,6 +7,7 @@
 #pragma once
 
 #include <evbus/detail/cpu.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/layout.hpp>
 
 #include <algorithm>
@@ -95,6 +96,7 @@ public:
         const std::int64_t age = shown - static_cast<std::int64_t>(line.base_ns);
         if (age < std::min(max_age_ns << std::min<std::uint64_t>(count, 5), std::int64_t{60'000'000'000})) return;
         if (!take_pen(table)) return;
+        mark(probe::clock_pen_taken);
         if (table.count.load(std::memory_order_acquire) == count) steer(table, count, line, now, shown, age);
         table.writer.store(0, std::memory_order_release);
     }
@@ -144,7 +146,9 @@ private:
         p.base_ns.store(ns, std::memory_order_relaxed);
         p.ns_per_tick.store(per_tick, std::memory_order_relaxed);
         p.check.store(piece_check(count, begin, ns, per_tick), std::memory_order_relaxed);
+        mark(probe::clock_piece_stored);
         table.count.compare_exchange_strong(count, count + 1, std::memory_order_release, std::memory_order_relaxed);
+        mark(probe::clock_piece_counted);
     }
 };
 

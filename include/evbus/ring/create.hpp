@@ -10,6 +10,7 @@
 #pragma once
 
 #include <evbus/detail/cpu.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/detail/system.hpp>
 #include <evbus/ring/clock.hpp>
 #include <evbus/ring/description.hpp>
@@ -134,7 +135,11 @@ inline std::size_t remove_orphaned_ctl(const std::string& bus) {
         const held_byte creation = held_byte::try_take(object, creation_lock_byte);
         if (!creation) continue;
         const std::optional<epoch_t> named = named_epoch(bus); // in this order: the byte first
-        if (named && object != ctl_object(bus, *named) && unlink_object(object)) ++removed;
+        mark(probe::orphan_seen);
+        if (named && object != ctl_object(bus, *named) && unlink_object(object)) {
+            ++removed;
+            mark(probe::orphan_removed);
+        }
     }
     return removed;
 }
@@ -153,6 +158,7 @@ inline std::size_t remove_orphaned_ctl(const std::string& bus) {
     struct flock creating = one_byte(F_WRLCK, creation_lock_byte);
     if (::fcntl(ctl.fd(), F_OFD_SETLK, &creating) != 0) detail::throw_errno(errno, "create bus", shm_path(ctl_object_name));
 
+    mark(probe::create_ctl_filled);
     const std::uint64_t bytes = ring_bytes(c.slots, c.slot_bytes);
     const shm_file ring = shm_file::make_unnamed(ring_object(c.name), bytes, c.mode);
     {
@@ -161,11 +167,14 @@ inline std::size_t remove_orphaned_ctl(const std::string& bus) {
         fill_slots(static_cast<std::byte*>(region.get_address()) + sizeof(ring_header), c);
         if (c.stamps == stamp_mode::counter) clock_keeper::begin(static_cast<ring_header*>(region.get_address())->clock);
     }
+    mark(probe::create_ring_filled);
     if (!ctl.link_as(ctl_object_name))
         throw error(errc::already_exists, {"create bus", shm_path(ctl_object_name), "the random name is taken", "try again"});
+    mark(probe::create_ctl_linked);
     bool mine = false;
     try {
         mine = ring.link_as(ring_object(c.name));
+        mark(probe::create_ring_linked);
     } catch (...) {
         unlink_object(ctl_object_name);
         throw;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <evbus/detail/cpu.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/layout.hpp>
 
 #include <linux/futex.h>
@@ -66,18 +67,24 @@ public:
     void sleep(member_no self, std::int64_t timeout_ns, HasData&& has_data) noexcept {
         const std::uint32_t heard = words_->rings.load(std::memory_order_acquire);
         words_->sleepers.store(to_u16(self), std::memory_order_seq_cst);
+        mark(probe::sleep_flagged);
         const bool fenced = fences::everywhere();
         if (has_data()) return;
         futex_wait(heard, std::min(timeout_ns, fenced ? max_sleep_ns : unfenced_sleep_ns));
+        mark(probe::sleep_over);
     }
 
 private:
     [[gnu::noinline, gnu::cold]] void ring_slow(member_no self) noexcept {
         std::uint32_t mine = to_u16(self);
         words_->sleepers.store(mine, std::memory_order_seq_cst);
+        mark(probe::bell_answered);
         words_->rings.fetch_add(1, std::memory_order_seq_cst);
+        mark(probe::bell_counted);
         ::syscall(SYS_futex, &words_->rings, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+        mark(probe::bell_woken);
         words_->sleepers.compare_exchange_strong(mine, 0, std::memory_order_seq_cst);
+        mark(probe::bell_done);
     }
     void futex_wait(std::uint32_t heard, std::int64_t ns) noexcept {
         if (ns <= 0) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evbus/detail/cpu.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/error.hpp>
 #include <evbus/notice.hpp>
 #include <evbus/ring/attachment.hpp>
@@ -120,6 +121,7 @@ public:
             throw error(errc::exhausted, {"join bus " + at_->name(), shm_path(at_->ctl_name()),
                                           publishes ? "all 4,095 publisher numbers are taken" : "all 4,096 reader numbers are taken",
                                           "evctl info shows who holds them"});
+        mark(probe::join_locked);
         enter(kind, name, publishes);
     }
     membership(membership&&) noexcept = default;
@@ -132,6 +134,9 @@ public:
             return;
         }
         at_->member(number_).state.store(static_cast<std::uint8_t>(member_state::left), std::memory_order_release);
+        mark(probe::leave_entered);
+        { const held_byte going = std::move(lock_); }
+        mark(probe::left);
     }
 
     [[nodiscard]] member_no number() const noexcept { return number_; }
@@ -156,11 +161,13 @@ private:
         member_entry& e = entry();
         const bool left_unfinished = e.state.load(relaxed) == static_cast<std::uint8_t>(member_state::joined);
         if (left_unfinished && publishes) swept_ = sweep(*at_, number_);
+        mark(probe::join_swept);
         incarnation_ = static_cast<std::uint16_t>(e.incarnation.load(relaxed) + 1);
         if (incarnation_ == 0) incarnation_ = 1;
         e.state.store(static_cast<std::uint8_t>(member_state::left), relaxed);
         e.incarnation.store(incarnation_, std::memory_order_release);
         std::atomic_thread_fence(std::memory_order_release);
+        mark(probe::join_half_entered);
         e.kind.store(static_cast<std::uint8_t>(kind), relaxed);
         e.pid.store(static_cast<std::uint32_t>(::getpid()), relaxed);
         e.joined_ns.store(evbus::detail::wall_ns(), relaxed);
@@ -177,6 +184,7 @@ private:
         std::uint32_t seen = high.load(relaxed);
         while (seen < to_u16(number_) && !high.compare_exchange_weak(seen, to_u16(number_), relaxed)) {}
         e.state.store(static_cast<std::uint8_t>(member_state::joined), std::memory_order_release);
+        mark(probe::join_entered);
     }
 
     std::shared_ptr<attachment> at_;

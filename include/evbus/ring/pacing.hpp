@@ -6,6 +6,7 @@
 // until either of them changes.
 #pragma once
 
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/attachment.hpp>
 #include <evbus/ring/liveness.hpp>
 
@@ -66,7 +67,11 @@ public:
         shared_u64& verdict = at_->ctl().verdict.verdict;
         std::uint64_t seen = verdict.load(std::memory_order_relaxed);
         const std::uint64_t now = pack_verdict(generation, written);
-        return seen != now && verdict.compare_exchange_strong(seen, now, std::memory_order_acq_rel);
+        if (seen == now) return false;
+        mark(probe::verdict_chosen);
+        if (!verdict.compare_exchange_strong(seen, now, std::memory_order_acq_rel)) return false;
+        mark(probe::verdict_given);
+        return true;
     }
 
 private:

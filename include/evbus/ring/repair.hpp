@@ -3,6 +3,7 @@
 // word that changed in between needs a new proof.
 #pragma once
 
+#include <evbus/detail/probe.hpp>
 #include <evbus/notice.hpp>
 #include <evbus/ring/attachment.hpp>
 #include <evbus/ring/liveness.hpp>
@@ -95,13 +96,17 @@ inline void note_repair(const attachment& at, notice_kind kind, seq_t seq, membe
                                             const notice_hook* tell = nullptr) noexcept {
     if (owner_is_dead(at, seen.owner())) {
         slot_pen pen(at, seq);
+        mark(probe::repair_proven);
         if (!pen || !pen.swap(seen, seen.with(phase::dead))) return repair_result::unchanged;
+        mark(probe::reap_done);
         note_repair(at, notice_kind::reaped, seq, seen.owner(), tell);
         return repair_result::reaped;
     }
     if (how == patience::only_the_dead) return repair_result::alive;
     slot_pen pen(at, seq);
+    mark(probe::stall_chosen);
     if (!pen || !pen.swap(seen, seen.with(phase::stalled))) return repair_result::unchanged;
+    mark(probe::stall_done);
     note_repair(at, notice_kind::stalled, seq, seen.owner(), tell);
     return repair_result::stalled;
 }
@@ -119,6 +124,7 @@ inline void note_repair(const attachment& at, notice_kind kind, seq_t seq, membe
             if (w.owner() != number || (w.phase() != phase::writing && w.phase() != phase::stalled)) break;
             if (word.compare_exchange_strong(bits, w.with(phase::dead).bits(), std::memory_order_acq_rel)) {
                 ++swept;
+                mark(probe::join_swept_one);
                 break;
             }
         }

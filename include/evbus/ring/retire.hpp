@@ -3,6 +3,7 @@
 // publisher was told is published lies below the closed seq, and a reader that meets it has all.
 #pragma once
 
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/create.hpp>
 #include <evbus/ring/doorbell.hpp>
 #include <evbus/ring/head.hpp>
@@ -51,7 +52,9 @@ inline constexpr auto retirer = static_cast<member_no>(0xfffe);
             //   pairs: claimer::claim and slot_reader::read, word (acquire)
             //   death: before it the ring lives on; after it it is closed, and its names are taken
             //          away by the next who meets it (unlink_closed)
+            mark(probe::close_chosen);
             if (pen.swap(seen, slot_word(lap, member_no::nobody, phase::closed))) {
+                mark(probe::close_done);
                 doorbell(at.ctl().data_bell).ring(retirer);
                 doorbell(at.ctl().frontier_bell).ring(retirer);
                 return t;
@@ -74,8 +77,11 @@ inline bool unlink_closed(const std::string& bus, epoch_t epoch) {
     const held_byte removing = held_byte::try_take(ctl_object(bus, epoch), creation_lock_byte);
     const std::optional<epoch_t> named = named_epoch(bus);
     if (!removing || !named) return named && named != epoch;
+    mark(probe::unlink_locked);
     if (named == epoch && !unlink_object(ring_object(bus))) return false;
+    mark(probe::ring_unlinked);
     unlink_object(ctl_object(bus, epoch));
+    mark(probe::ctl_unlinked);
     return true;
 }
 

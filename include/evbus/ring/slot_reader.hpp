@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evbus/detail/cpu.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/filter.hpp>
 #include <evbus/frame.hpp>
 #include <evbus/headers.hpp>
@@ -56,6 +57,7 @@ public:
             words = frame_words(slot, lengths);
             load_words(copy_.data() + 4, slot + 4, words - 4);
         }
+        mark(probe::read_copied);
         std::atomic_thread_fence(std::memory_order_acquire);
         if (slot->load(std::memory_order_relaxed) != bits) [[unlikely]] return slot_state::overwritten;
         if (by_hash == hash_verdict::rejected) return rejected_by(lengths);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evbus/detail/cpu.hpp>
+#include <evbus/detail/probe.hpp>
 #include <evbus/ring/doorbell.hpp>
 #include <evbus/ring/head.hpp>
 #include <evbus/ring/repair.hpp>
@@ -75,7 +76,9 @@ private:
         // never be committed any more: a void, whoever repairs it.
         const bool same = load_word(*at_, seq_) == word_;
         if (!same) return verdict::changed;
-        return owner_is_dead(*at_, word_.owner()) && load_word(*at_, seq_) == word_ ? verdict::is_void : verdict::wait;
+        if (!owner_is_dead(*at_, word_.owner()) || load_word(*at_, seq_) != word_) return verdict::wait;
+        mark(probe::read_void_proven);
+        return verdict::is_void;
     }
 
     const attachment* at_;
