@@ -69,6 +69,8 @@ public:
     }
 
     [[nodiscard]] pid_t pid() const { return pid_; }
+    /// Somebody else has waited for its end.
+    void forget() { pid_ = -1; }
     void kill() {
         ::kill(pid_, SIGKILL);
         ::kill(pid_, SIGCONT);
