@@ -6,6 +6,7 @@
 
 #include <evbus/bus_options.hpp>
 
+#include <chrono>
 #include <string>
 
 namespace evctl {
@@ -20,6 +21,11 @@ struct remove_options {
     bool with_log = false;
 };
 
+struct doctor_options {
+    bool fix = false;
+    std::chrono::nanoseconds stale_after = std::chrono::hours(24); ///< without members that long, a bus is called stale
+};
+
 /// All buses of this machine, damaged ones with their error in a word. Exit codes: 0; 1 there is none.
 int list(const show_options& how, cli::output& out);
 
@@ -31,5 +37,9 @@ int create(const std::string& bus, const evbus::bus_options& options);
 
 /// Exit codes: 0 removed; 2 members live, it is not there, or it cannot be removed.
 int remove(const std::string& bus, const remove_options& how);
+
+/// The machine and its buses, or the one named, explained; with `fix` what is proven stale is cleaned.
+/// Exit codes: 0 nothing worse than warnings is left; 4 problems are; 2 the bus named is not there at all.
+int examine(const std::string& bus, const doctor_options& how, const show_options& show, cli::output& out);
 
 } // namespace evctl

@@ -7,6 +7,7 @@
 #include "tools/evctl/bus_view.hpp"
 #include "tools/evctl/commands.hpp"
 #include "tools/evctl/log_removal.hpp"
+#include "tools/evctl/removal.hpp"
 
 #include <evbus/bus.hpp>
 #include <evbus/log/epochs.hpp>
@@ -106,44 +107,6 @@ void report_log_removal(const std::string& dir) {
     cli::say("evctl", text);
 }
 
-int remove_whole(const std::string& bus, const ring::attachment& at, const remove_options& how) {
-    const std::string& dir = at.description().log_dir;
-    const std::string living = living_text(at);
-    if (!living.empty() && !how.force)
-        throw error(errc::members_alive, {"remove bus " + bus, "", "in use by " + living, "stop them, or use --force"});
-    if (how.with_log && !dir.empty()) refuse_living_recorder(bus, at);
-    refuse_foreign(bus);
-
-    std::optional<elog::log_lock> lock;
-    // A living recorder keeps the lock until it has read the ring to its end.
-    const bool recorder_lives = ring::byte_is_held(at.test_fd(), ring::recorder_lock_byte);
-    if (!dir.empty() && !recorder_lives) {
-        lock = lock_log(dir);
-        const bool held = !lock && elog::is_log_dir(elog::posix(), {dir});
-        if (held && (how.with_log || !how.force))
-            throw error(errc::busy, {"remove bus " + bus, elog::log_dir{dir}.lock(), "held by " + elog::log_lock::holder(elog::posix(), dir),
-                                     "stop that process first"});
-    }
-    const evbus::seq_t closed = ring::retire(at, 4s);
-    if (closed == evbus::no_seq && !how.force)
-        throw error(errc::damaged, {"remove bus " + bus, "", "its ring cannot be closed: its words make no sense", "use --force"});
-    if (closed == evbus::no_seq) cli::say("evctl", "the ring could not be closed; its names are removed all the same");
-    if (!dir.empty() && recorder_lives) lock = lock_log(dir);
-    if (closed != evbus::no_seq && lock) close_epoch(at, closed);
-    if (closed != evbus::no_seq && !dir.empty() && !lock)
-        cli::say("evctl", "the end could not be noted in the log: the next ring of this bus starts at a far greater seq");
-    unlink_names(bus, at.description().epoch());
-    ring::remove_orphaned_ctl(bus);
-
-    const evbus::seq_t written = at.ctl().frontier.written.load();
-    cli::say("evctl", "removed bus " + bus + (living.empty() ? "" : "; still there, and told to open it anew: " + living));
-    if (!dir.empty() && closed != evbus::no_seq && closed - 1 > written)
-        cli::say("evctl", cli::format_count(closed - 1 - written) + " seq(s) of it were not recorded (" + std::to_string(written + 1) + "-" +
-                              std::to_string(closed - 1) + ")");
-    if (how.with_log && lock) report_log_removal(dir);
-    return cli::exit_fine;
-}
-
 // The ring is gone or cannot be understood: only names are left to take away.
 std::size_t remove_names(const std::string& bus) {
     std::size_t names = 0;
@@ -176,6 +139,58 @@ int remove_rest(const std::string& bus, const error& why, const remove_options& 
 
 } // namespace
 
+void remove_ring(const std::string& bus, const ring::attachment& at, const remove_options& how) {
+    const std::string& dir = at.description().log_dir;
+    const std::string living = living_text(at);
+    if (!living.empty() && !how.force)
+        throw error(errc::members_alive, {"remove bus " + bus, "", "in use by " + living, "stop them, or use --force"});
+    if (how.with_log && !dir.empty()) refuse_living_recorder(bus, at);
+    refuse_foreign(bus);
+
+    std::optional<elog::log_lock> lock;
+    // A living recorder keeps the lock until it has read the ring to its end.
+    const bool recorder_lives = ring::byte_is_held(at.test_fd(), ring::recorder_lock_byte);
+    if (!dir.empty() && !recorder_lives) {
+        lock = lock_log(dir);
+        const bool held = !lock && elog::is_log_dir(elog::posix(), {dir});
+        if (held && (how.with_log || !how.force))
+            throw error(errc::busy, {"remove bus " + bus, elog::log_dir{dir}.lock(), "held by " + elog::log_lock::holder(elog::posix(), dir),
+                                     "stop that process first"});
+    }
+    const evbus::seq_t closed = ring::retire(at, 4s);
+    if (closed == evbus::no_seq && !how.force && at.description().exclusive())
+        throw error(errc::busy, {"remove bus " + bus, "", "its publisher lives, and cannot be told at once because the system refuses membarrier",
+                                 "end that process, or use --force: it is told at its next event"});
+    if (closed == evbus::no_seq && !how.force)
+        throw error(errc::damaged, {"remove bus " + bus, "", "its ring cannot be closed: its words make no sense", "use --force"});
+    if (closed == evbus::no_seq) cli::say("evctl", "the ring could not be closed; its names are removed all the same");
+    if (!dir.empty() && recorder_lives) lock = lock_log(dir);
+    if (closed != evbus::no_seq && lock) close_epoch(at, closed);
+    if (closed != evbus::no_seq && !dir.empty() && !lock)
+        cli::say("evctl", "the end could not be noted in the log: the next ring of this bus starts at a far greater seq");
+    unlink_names(bus, at.description().epoch());
+    ring::remove_orphaned_ctl(bus);
+
+    const evbus::seq_t written = at.ctl().frontier.written.load();
+    cli::say("evctl", "removed bus " + bus + (living.empty() ? "" : "; still there, and told to open it anew: " + living));
+    if (!dir.empty() && closed != evbus::no_seq && closed - 1 > written)
+        cli::say("evctl", cli::format_count(closed - 1 - written) + " seq(s) of it were not recorded (" + std::to_string(written + 1) + "-" +
+                              std::to_string(closed - 1) + ")");
+    if (how.with_log && lock) report_log_removal(dir);
+}
+
+seq_of_end finish_closed_ring(const std::string& bus, const ring::attachment& at) {
+    const std::string& dir = at.description().log_dir;
+    const std::optional<elog::log_lock> lock = dir.empty() ? std::nullopt : lock_log(dir);
+    seq_of_end end{ring::retire(at, 1s), false}; // closed already: this only says where
+    if (end.closed != evbus::no_seq && lock) {
+        close_epoch(at, end.closed);
+        end.noted = true;
+    }
+    unlink_names(bus, at.description().epoch());
+    return end;
+}
+
 int remove(const std::string& bus, const remove_options& how) {
     std::shared_ptr<ring::attachment> at;
     try {
@@ -184,7 +199,8 @@ int remove(const std::string& bus, const remove_options& how) {
         if (e.kind() == errc::bad_name) throw;
         return remove_rest(bus, e, how);
     }
-    return remove_whole(bus, *at, how);
+    remove_ring(bus, *at, how);
+    return cli::exit_fine;
 }
 
 } // namespace evctl
