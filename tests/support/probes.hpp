@@ -6,6 +6,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -28,9 +29,10 @@ inline void fire(std::size_t p) noexcept {
     if (mine.at.load(std::memory_order_relaxed) != static_cast<int>(p)) return;
     if (mine.before.load(std::memory_order_relaxed) != 0 && mine.before.fetch_sub(1) != 0) return;
     if (mine.at.exchange(-1) != static_cast<int>(p)) return; // another thread of it was first
-    ::kill(::getpid(), mine.signal.load());
+    const int signal = mine.signal.load(); // what SIGCONT's handler may arm is for the next probe
+    ::kill(::getpid(), signal);
     // A signal sent to the own process may be taken by another thread; nothing goes on here before it is.
-    if (mine.signal.load() == SIGKILL)
+    if (signal == SIGKILL)
         while (true) ::pause();
 }
 
