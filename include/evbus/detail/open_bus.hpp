@@ -97,20 +97,24 @@ inline void continue_log(const std::string& dir, const bus_options& o, ring::cre
     const std::vector<log::epoch_record> epochs = log::read_epochs(log::posix(), {dir});
     c.first_seq = known.next;
     c.id = known.bus;
+    // Without a bus id nothing was ever given out under it. A log that lost its list of epochs has one, from its segments.
+    bool ended_well = epochs.empty() && known.bus.empty();
     if (!epochs.empty()) {
         const log::epoch_record& last = epochs.back();
         if (!last.name.empty() && last.name != "-" && last.name != c.name)
             throw error(errc::foreign_log, {"create bus " + c.name, dir, "that log belongs to bus '" + last.name + "'",
                                             "choose another directory with --log"});
         if (c.id.empty()) c.id = last.bus;
-        const bool ended_well = epochs.size() > 1 && epochs[epochs.size() - 2].epoch == last.epoch;
-        if (!ended_well) {
-            const std::int64_t silence = wall_ns() - known.last_time_ns;
-            c.first_seq += std::max<std::uint64_t>(unknown_ring_jump, silence > 0 ? static_cast<std::uint64_t>(silence) : 0);
-            if (o.on_notice)
-                o.on_notice({notice_kind::repaired, "the last ring of this bus vanished with what was not recorded: the new one "
-                                                    "starts at a seq far above all that it can have given out", c.first_seq});
-        }
+        ended_well = epochs.size() > 1 && epochs[epochs.size() - 2].epoch == last.epoch;
+    }
+    if (!ended_well) {
+        // The sum of both, because the same may happen twice without a trace in the log: nobody publishes an
+        // event a ns, so the later one lands above all that the ring of the earlier one can have given out.
+        const std::int64_t silence = wall_ns() - known.last_time_ns;
+        c.first_seq += unknown_ring_jump + (silence > 0 ? static_cast<std::uint64_t>(silence) : 0);
+        if (o.on_notice)
+            o.on_notice({notice_kind::repaired, "the last ring of this bus vanished with what was not recorded: the new one "
+                                                "starts at a seq far above all that it can have given out", c.first_seq});
     }
     if (c.id.empty()) c.id = random_bus_id();
     if (c.first_seq > last_first_seq || c.first_seq < known.next)
