@@ -49,6 +49,10 @@ public:
     std::size_t poll(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits, OnLap&& on_lap) {
         const std::uint64_t events_before = deliver.account().events;
         std::size_t bytes = 0;
+        if (maybe_ahead_ && ends_before_next()) [[unlikely]] {
+            closed = true;
+            return 0;
+        }
         if (next < at->first_seq() && !on_lap(at->first_seq(), false)) [[unlikely]] return 0;
         const auto counted = [&](const event& e) {
             bytes += e.payload().size();
@@ -86,6 +90,7 @@ public:
         if (closed || at->in_child()) return false;
         if (next < at->first_seq()) return true; // so far below that laps cannot tell, perhaps
         if (find_ended()) return true;
+        if (maybe_ahead_ && !wait_for_head(timeout_ns)) [[unlikely]] return ends_before_next();
         return waits_->wait(next, timeout_ns, [&]() -> std::int64_t {
             const ring::slot_word word = ring::load_word(*at, next);
             if (word.phase() != ring::phase::writing) return 0;
@@ -171,6 +176,26 @@ private:
         }
         return false;
     }
+    /// For who was made to start ahead of the head: the CLOSED word that ends the ring may stand below `next`,
+    /// where its reading would never come by. False, at the cost of nothing more, once the head is there.
+    [[gnu::noinline]] bool ends_before_next() noexcept {
+        const seq_t head = ring::find_head(*at);
+        maybe_ahead_ = head < next;
+        return maybe_ahead_ && ring::load_word(*at, head).phase() == ring::phase::closed;
+    }
+    /// Waits until the head is at `next`; takes what it waited off `timeout_ns`. False when that is over, or the
+    /// ring ends before.
+    [[gnu::noinline]] bool wait_for_head(std::int64_t& timeout_ns) noexcept {
+        constexpr std::int64_t leave_unfinished_ns = 1'000'000; // those who read there see to it
+        const std::int64_t start = detail::steady_ns(), limit = timeout_ns;
+        while (!ends_before_next()) {
+            if (!maybe_ahead_) return true;
+            if (timeout_ns <= 0) return false;
+            (void)waits_->wait(ring::find_head(*at), timeout_ns, [] { return leave_unfinished_ns; });
+            timeout_ns = limit - (detail::steady_ns() - start);
+        }
+        return false;
+    }
     /// Idle is the time to see whether the author of a half-read event is still there. True when one is
     /// not: the next poll, which has somebody to tell, ends its event.
     bool find_ended() noexcept {
@@ -193,6 +218,7 @@ private:
     std::optional<ring::waiter> waits_;
     std::int64_t last_ns_ = 0;
     unsigned unfinished_looks_ = 0;
+    bool maybe_ahead_ = true; ///< until the head was seen at or above `next`
 };
 
 } // namespace v1
