@@ -121,6 +121,7 @@ private:
             switch (where.what()) {
             case from::kind::head: ring.next = head; break;
             case from::kind::seq: ring.next = where.first_seq(); break;
+            case from::kind::epoch: ring.next = ring.at->first_seq(); break;
             case from::kind::oldest: {
                 ring.next = evbus::ring::oldest_for(*ring.at, head);
                 const seq_t logged = log ? log->log().first_seq() : no_seq;

@@ -11,7 +11,7 @@ inline namespace v1 {
 
 class from {
 public:
-    enum class kind : std::uint8_t { head, oldest, seq, time };
+    enum class kind : std::uint8_t { head, oldest, seq, time, epoch };
 
     /// What is published from now on.
     [[nodiscard]] static constexpr from head() noexcept { return from(kind::head, 0); }
@@ -19,6 +19,8 @@ public:
     [[nodiscard]] static constexpr from oldest() noexcept { return from(kind::oldest, 0); }
     /// From this seq on; what is gone of it is a gap, what is not there yet is waited for.
     [[nodiscard]] static constexpr from seq(seq_t first) noexcept { return from(kind::seq, first == 0 ? 1 : first); }
+    /// Everything since the bus was last created, and nothing of its earlier lives; what is gone of it is a gap.
+    [[nodiscard]] static constexpr from this_epoch() noexcept { return from(kind::epoch, 0); }
     /// From the first event on by which publish times have reached `ns` since 1970.
     [[nodiscard]] static constexpr from time_ns(std::int64_t ns) noexcept {
         return from(kind::time, static_cast<std::uint64_t>(ns));

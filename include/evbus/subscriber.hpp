@@ -76,6 +76,7 @@ private:
         case from::kind::head: walk_->next = head; break;
         case from::kind::oldest: walk_->next = oldest; break;
         case from::kind::seq: walk_->next = where.first_seq(); break;
+        case from::kind::epoch: walk_->next = walk_->at->first_seq(); break;
         case from::kind::time:
             walk_->next = oldest;
             walk_->not_before_ns = where.ns();

@@ -151,3 +151,31 @@ TEST_CASE("start: a seq below everything that was ever kept is a gap, and then a
     CHECK(l.events == 64);
     CHECK(adds_up(c, 1));
 }
+
+TEST_CASE("start: this epoch leaves out what the log keeps of earlier rings, and gives all of this one") {
+    world w({.slots = 64, .pacing = pacing::strict});
+    {
+        const bus before = w.bus();
+        author pen(before, 1);
+        recorder_thread recorder(before);
+        pen.publish(100);
+    }
+    w.unlink_ring();
+    const bus on = w.bus();
+    recorder_thread recorder(on);
+    author pen(on, 2);
+    const auto check = [&](std::uint64_t events) {
+        consumer c(on, {.from = from::this_epoch()});
+        CHECK(c.next() == on.first_seq());
+        ledger l;
+        read_to(c, l, pen.last());
+        INFO(l.text());
+        CHECK(l.all_of({{2, events}}));
+        CHECK(l.events == events);
+        CHECK(adds_up(c, on.first_seq()));
+    };
+    pen.publish(5);
+    check(5); // from the ring
+    pen.publish(200);
+    check(205); // from the log first
+}

@@ -30,3 +30,21 @@ TEST_CASE("start: a seq that cannot come in a lifetime is refused, one that can 
     CHECK(refusal(t, from::seq((seq_t{1} << 50) + 1)) == "accepted");
     CHECK(refusal(t, from::seq(5)) == "accepted");
 }
+
+TEST_CASE("start: this epoch is all since the ring was created; what went round since is named") {
+    const test_bus fresh({.first_seq = 1000});
+    CHECK(fresh.reader(from::this_epoch()).sub.next() == 1000);
+    test_bus t({.first_seq = 1000});
+    t.publish_many(3);
+    test_reader all = t.reader(from::this_epoch());
+    CHECK(all.drain() == lines{"1000 x 1000", "1001 x 1001", "1002 x 1002"});
+    CHECK(all.law_holds());
+    t.publish_many(71);
+    test_reader late = t.reader(from::this_epoch());
+    const lines got = late.drain();
+    REQUIRE(got.size() > 1);
+    CHECK(got.front().starts_with("gap 1000-"));
+    CHECK(got.front().ends_with(" overwritten"));
+    CHECK(got.back() == "1073 x 1073");
+    CHECK(late.law_holds());
+}

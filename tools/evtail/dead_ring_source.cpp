@@ -22,6 +22,7 @@ public:
         switch (where.what()) {
         case evbus::from::kind::head: next_ = in.head(); break;
         case evbus::from::kind::seq: next_ = where.first_seq(); break;
+        case evbus::from::kind::epoch: next_ = in.first_seq(); break;
         // Single events are picked by their time later on: see selection.
         case evbus::from::kind::time:
         case evbus::from::kind::oldest: next_ = in.oldest(); break;

@@ -4,6 +4,7 @@
 
 #include <evbus/delivery.hpp>
 #include <evbus/filter.hpp>
+#include <evbus/log/epochs.hpp>
 #include <evbus/log_walk.hpp>
 
 #include <algorithm>
@@ -11,6 +12,17 @@
 
 namespace evtail {
 namespace {
+
+/// Where the ring that this log knows last began.
+seq_t last_creation(const std::string& dir) {
+    const std::vector<evbus::log::epoch_record> all = evbus::log::read_epochs(evbus::log::posix(), {dir});
+    if (all.empty())
+        throw evbus::error(evbus::errc::not_found, {"read log", evbus::log::log_dir{dir}.epochs(), "no creation of the bus is noted there",
+                                                    "start elsewhere: --from begin, or a seq"});
+    // A removal has a second line for its epoch, with the seq at which it ended.
+    const bool ended = all.size() > 1 && all[all.size() - 2].epoch == all.back().epoch;
+    return all[all.size() - (ended ? 2 : 1)].first_seq;
+}
 
 class log_place final : public reader {
 public:
@@ -22,6 +34,7 @@ public:
         case evbus::from::kind::head: next_ = in.head(); break;
         case evbus::from::kind::oldest: next_ = std::max<seq_t>(walk_.log().first_seq(), 1); break;
         case evbus::from::kind::seq: next_ = where.first_seq(); break;
+        case evbus::from::kind::epoch: next_ = last_creation(dir); break;
         case evbus::from::kind::time: next_ = walk_.log().seek_time(where.ns()); break;
         }
     }

@@ -17,6 +17,7 @@ constexpr const char* examples =
     "  evtail md -S -5m -g 'price=0\\b'        of the last five minutes what matches\n"
     "  evtail md --from begin -o json | jq .payload\n"
     "  evtail md -f -n 0 -c 1 --for 5s        the next event; exit 124 when none comes in 5 s\n"
+    "  evtail md -f --from epoch              all since the bus was last created, then what comes\n"
     "  evtail md --topics                     count, rate and last time of each topic\n"
     "  evtail --log /var/lib/evbus/md -r -n 3 the newest three of a log without its bus\n"
     "  evtail --ring /tmp/evbus.md.ring       what a copied ring still holds\n"
@@ -44,11 +45,12 @@ void declare_range(cli::command& cmd, options& o) {
         o.last.reset();
         if (!o.all) o.last = cli::parse_count(s);
     });
-    cmd.option("--from", "begin|end|SEQ", "all from there on", [&o](const std::string& s) {
+    cmd.option("--from", "begin|epoch|end|SEQ", "all from there on; epoch: since the bus was last created", [&o](const std::string& s) {
         o.all = s == "begin";
+        o.from_epoch = s == "epoch";
         o.from.reset();
         if (s == "end") o.from = evbus::max_seq;
-        else if (!o.all) o.from = parse_seq(s);
+        else if (!o.all && !o.from_epoch) o.from = parse_seq(s);
     });
     cmd.option("--to", "SEQ", "nothing after this seq", [&o](const std::string& s) { o.to = parse_seq(s); });
     cmd.time("-S,--since", o.since, "published then or later: 2026-11-20T09:30, -5m, today, @1795167000");
@@ -93,7 +95,7 @@ void check(const options& o) {
     if (o.ring_file && o.is_live()) refuse("--follow", "has nothing to wait for in a dead ring", "leave it out with --ring");
     if (o.newest_first && o.is_live()) refuse("--reverse", "needs an end to begin at", "leave out --follow");
     if (o.newest_first && o.topics) refuse("--reverse", "orders events, and --topics shows none", "leave out one of them");
-    if (o.since && (o.from || o.all)) refuse("--since", "and another beginning were given", "leave out --from and -n all");
+    if (o.since && (o.from || o.all || o.from_epoch)) refuse("--since", "and another beginning were given", "leave out --from and -n all");
     if (o.from && o.to && *o.to < *o.from) refuse("--to", "lies before --from", "exchange the two");
     if (o.since && o.until && *o.until < *o.since) refuse("--until", "lies before --since", "exchange the two");
 }

@@ -64,7 +64,7 @@ ending tail::show_all() {
     const seq_t head = in_->head();
     const seq_t top = std::min(wanted_.seqs.last, head - 1);
     if (!o_->is_live()) wanted_.seqs.last = top;
-    const bool from_there = o_->all || o_->from || o_->since;
+    const bool from_there = o_->all || o_->from || o_->from_epoch || o_->since;
     const std::uint64_t n = o_->last.value_or(o_->newest_first && from_there ? no_limit : default_last);
     if (o_->from == evbus::max_seq) return stream(head, wanted_.seqs.last, o_->is_live()); // --from end
     if (o_->topics && !from_there && !o_->last)
@@ -81,8 +81,8 @@ ending tail::show_all() {
 
 tail::beginning tail::find_beginning() {
     if (o_->from) return {*o_->from, true};
-    const std::unique_ptr<reader> r = in_->read(o_->since ? evbus::from::time_ns(*o_->since) : evbus::from::oldest());
-    return {std::max<seq_t>(r->next(), 1), o_->since.has_value()};
+    const auto where = o_->from_epoch ? evbus::from::this_epoch() : o_->since ? evbus::from::time_ns(*o_->since) : evbus::from::oldest();
+    return {std::max<seq_t>(in_->read(where)->next(), 1), o_->from_epoch || o_->since};
 }
 
 ending tail::show_last(const beginning& floor, seq_t top, std::uint64_t n) {
