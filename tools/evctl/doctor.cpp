@@ -5,10 +5,10 @@
 #include "tools/evctl/doctor/report.hpp"
 #include "tools/evctl/doctor/treatment.hpp"
 
-#include <evbus/detail/cpu.hpp>
 #include <evbus/log/log_dir.hpp>
 
 #include <algorithm>
+#include <chrono>
 
 namespace evctl {
 namespace {
@@ -27,7 +27,7 @@ findings resting_log(const std::string& bus) {
 findings one_bus(const std::string& name, const judgement& how) {
     const bus_facts facts = look_at_bus(name);
     judgement now = how;
-    now.now_ns = evbus::detail::wall_ns();
+    now.now_ns = std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
     findings out = check_bus(facts, now);
     if (!facts.ring) add(out, resting_log(name));
     if (how.asked && !facts.ring && facts.ctls.empty() && out.empty())

@@ -1,11 +1,8 @@
 #include "tools/evctl/doctor/machine.hpp"
 
 #include <evbus/bus_options.hpp>
-#include <evbus/detail/cpu.hpp>
-#include <evbus/detail/system.hpp>
-#include <evbus/ring/description.hpp>
+#include <evbus/ring/create.hpp>
 #include <evbus/ring/doorbell.hpp>
-#include <evbus/ring/names.hpp>
 
 #include <algorithm>
 #include <cerrno>

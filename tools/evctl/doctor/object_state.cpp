@@ -1,6 +1,5 @@
 #include "tools/evctl/doctor/object_state.hpp"
 
-#include <evbus/detail/hash.hpp>
 #include <evbus/ring/create.hpp>
 #include <evbus/ring/liveness.hpp>
 
