@@ -50,6 +50,8 @@ public:
     [[nodiscard]] std::uint64_t slots() const noexcept { return at_->shape().slots(); }
     [[nodiscard]] std::uint32_t slot_bytes() const noexcept { return at_->shape().slot_bytes(); }
     [[nodiscard]] evbus::pacing pacing() const noexcept { return at_->description().pacing(); }
+    /// One publisher at a time: a second one is refused.
+    [[nodiscard]] bool exclusive() const noexcept { return at_->description().exclusive(); }
     [[nodiscard]] seq_t first_seq() const noexcept { return at_->first_seq(); }
     /// The log's directory; empty for a bus without a log.
     [[nodiscard]] const std::string& log_dir() const noexcept { return at_->description().log_dir; }

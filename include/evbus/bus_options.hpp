@@ -45,6 +45,7 @@ struct bus_options {
     std::optional<std::uint64_t> slots{};         ///< power of two, 64..2^24; default 16,384
     std::optional<std::uint32_t> slot_bytes{};    ///< multiple of 64, 128..65,536; default 256
     std::optional<evbus::pacing> pacing{};        ///< default paced, without a log overwrite
+    std::optional<bool> exclusive{};              ///< one publisher at a time, at the lowest cost; default false
     std::optional<group_access> group{};          ///< default none
     std::optional<std::string> log_dir{};         ///< default /var/lib/evbus/NAME, else $XDG_STATE_HOME/evbus/NAME
     bool with_log = true;                         ///< false: no log, and a new bus id at every creation

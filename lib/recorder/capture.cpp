@@ -28,7 +28,7 @@ void doze(std::int64_t ns) noexcept {
 
 capture::capture(control& ctl, handoff& to, const options& how, seq_t next, std::uint64_t run)
     : ctl_(ctl), to_(to), how_(how), at_(*ctl.attachment()), slots_(at_, everything_),
-      clock_(at_.ring().clock, at_.description().stamps()), watch_(at_, &how.on_notice), bell_(at_.ctl().data_bell), members_(at_),
+      clock_(at_.ring().clock, at_.description().stamps()), watch_(at_, &how.on_notice), bell_(at_.ctl().data_bell), members_(at_), laps_(at_),
       next_(next), run_(run) {
     everything_.remember();
 }
@@ -61,20 +61,21 @@ void capture::hand_over() {
 capture_end capture::run(const std::atomic<bool>& stop) {
     add([&](log::batch& b) { return b.add_run({run_, log::run_change::start, detail::wall_ns()}); });
     hand_over();
-    seq_t drain_to = max_seq;
     const std::int64_t deadline = how_.batch_deadline.count();
     while (!to_.stopped()) {
-        if (drain_to == max_seq && stop.load(std::memory_order_relaxed)) {
-            drain_to = ring::find_head(at_);
+        if (drain_to_ == max_seq && stop.load(std::memory_order_relaxed)) {
+            drain_to_ = ring::find_head(at_);
             draining_since_ns_ = detail::steady_ns();
         }
-        if (next_ >= drain_to) {
+        if (next_ >= drain_to_) {
             members_.look();
             add([&](log::batch& b) { return members_.say_goodbyes(next_, b); });
             hand_over();
             return capture_end::asked;
         }
         const bool read = read_some();
+        // Seqs are claimed without a hole: an unclaimed one is the end, however far a wrong word puts the head.
+        if (!read && drain_to_ != max_seq && !ring::is_claimed(at_, next_)) drain_to_ = std::min(drain_to_, next_);
         const std::int64_t now = detail::steady_ns();
         if (now - tended_ns_ >= tend_every_ns) tend(now);
         // Closed by deadline also under load; and at once when there is nothing more to wait for.
@@ -102,7 +103,11 @@ bool capture::read_some() {
             break;
         case ring::slot_state::malformed: lose({next_, next_}, gap_cause::malformed); break;
         case ring::slot_state::overwritten: lose({next_, next_}, gap_cause::recorder_lost); break;
-        case ring::slot_state::lapped: lose({next_, after_lap() - 1}, gap_cause::recorder_lost); break;
+        case ring::slot_state::lapped: {
+            const seq_t resume = laps_.resume(next_, [&] { return slots_.resume_after_lap(next_); });
+            lose({next_, resume - 1}, gap_cause::recorder_lost);
+            break;
+        }
         case ring::slot_state::unfinished:
             if (!look_at_unfinished()) return next_ != start;
             break;
@@ -136,8 +141,10 @@ bool capture::look_at_unfinished() {
     case ring::stall_watch::verdict::wait:
         // Nobody waits for the newest claim, as long as its owner takes: but who is to stop does.
         if (draining_since_ns_ == 0 || detail::steady_ns() - draining_since_ns_ < ring::stall_wait_ns) return false;
-        (void)ring::end_wait(at_, next_, slots_.word(), ring::patience::also_the_living, &how_.on_notice);
-        return true;
+        if (ring::end_wait(at_, next_, slots_.word(), ring::patience::also_the_living, &how_.on_notice) != ring::repair_result::alive)
+            return true;
+        drain_to_ = next_; // the only publisher of an exclusive bus: nothing stands behind it
+        return false;
     case ring::stall_watch::verdict::changed: bell_.ring(ctl_.place().number()); return true;
     case ring::stall_watch::verdict::is_void:
         add([&](log::batch& b) { return b.add_void({next_, next_}); });
@@ -145,15 +152,6 @@ bool capture::look_at_unfinished() {
         return true;
     }
     return false;
-}
-
-/// Where to go on after a lap: at the oldest seq that is still there, so that who comes late loses no
-/// more than is gone; and with a margin when that is overwritten at once.
-seq_t capture::after_lap() {
-    const seq_t oldest = ring::oldest_for(at_, ring::find_head(at_));
-    const bool again = resumed_at_ != no_seq && next_ - resumed_at_ < at_.shape().slots() / 8;
-    resumed_at_ = again || oldest <= next_ ? slots_.resume_after_lap(next_) : oldest;
-    return resumed_at_;
 }
 
 void capture::lose(seq_range range, gap_cause cause) {

@@ -9,6 +9,7 @@
 
 #include <evbus/filter.hpp>
 #include <evbus/ring/clock.hpp>
+#include <evbus/ring/lap.hpp>
 #include <evbus/ring/slot_reader.hpp>
 #include <evbus/ring/waiter.hpp>
 
@@ -39,7 +40,6 @@ private:
     [[nodiscard]] bool read_some();
     void take_frame();
     [[nodiscard]] bool look_at_unfinished();
-    [[nodiscard]] seq_t after_lap();
     void close_if_gone();
     void lose(seq_range range, gap_cause cause);
     template <class Add>
@@ -58,6 +58,7 @@ private:
     ring::stall_watch watch_;
     ring::doorbell bell_;
     member_watch members_;
+    ring::lap_resumer laps_;
     log::batch* batch_ = nullptr;
     std::uint64_t events_in_batch_ = 0;
     std::int64_t batch_since_ns_ = 0;
@@ -66,8 +67,8 @@ private:
     seq_t next_;
     std::uint64_t run_;
     std::uint64_t lost_ = 0;
-    seq_t resumed_at_ = no_seq;        ///< where it went on when it was last lapped
     std::int64_t draining_since_ns_ = 0; ///< 0 until it is asked to stop
+    seq_t drain_to_ = max_seq;           ///< from here on nothing is waited for
     bool closed_ = false;
 };
 

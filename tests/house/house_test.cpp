@@ -19,13 +19,13 @@ using names = std::set<std::string>;
 std::string part_of(const std::string& path) {
     static const std::map<std::string, names> public_headers = {
         {"ids", {"ids", "error", "version", "notice"}},
-        {"frame", {"topic", "frame", "filter", "headers", "event", "codec", "delivery", "from"}},
+        {"frame", {"topic", "frame", "filter", "headers", "event", "codec", "delivery", "from", "published"}},
         // Creating a bus looks into its log for the first seq; nothing else of the ring's side does.
         {"bus", {"bus", "bus_options", "detail/open_bus"}},
         {"walk", {"read_options", "ring_walk"}},
         // The log's walk knows no shared memory either, but shares its options with the ring's.
         {"log_walk", {"log_walk"}},
-        {"publisher", {"publisher"}},
+        {"publisher", {"publisher", "slot_writer"}},
         {"subscriber", {"subscriber"}},
         {"consumer", {"cursor", "consumer"}},
         {"worker", {"worker"}},

@@ -67,6 +67,7 @@ struct bus_shape {
     seq_t first_seq = 1;
     unsigned mode = 0600;
     std::int64_t stall_limit_ns = 1'000'000'000;
+    bool exclusive = false;
 };
 
 inline ring::creation creation_of(const std::string& name, const bus_shape& s = {}) {
@@ -78,6 +79,7 @@ inline ring::creation creation_of(const std::string& name, const bus_shape& s = 
     c.pacing = s.pacing;
     c.stamps = s.stamps;
     c.stall_limit_ns = static_cast<std::uint64_t>(s.stall_limit_ns);
+    c.exclusive = s.exclusive;
     c.id = evbus::detail::random_bus_id();
     c.epoch = static_cast<epoch_t>(evbus::detail::random_u64());
     c.first_seq = s.first_seq;

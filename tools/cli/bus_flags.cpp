@@ -17,6 +17,7 @@ void add_bus_flags(command& cmd, evbus::bus_options& o) {
     cmd.choice<pacing>("--pacing", o.pacing,
                        {{"overwrite", pacing::overwrite}, {"paced", pacing::paced}, {"strict", pacing::strict}},
                        "do publishers wait for the recorder: never, while it lives and moves, always");
+    cmd.flag("--exclusive", o.exclusive, "one publisher at a time, at the lowest cost: a second one is refused");
     cmd.choice<group_access>(
         "--group", o.group,
         {{"none", group_access::none}, {"read", group_access::read}, {"write", group_access::write}},

@@ -7,7 +7,7 @@
 
 namespace cli {
 
-/// --slots, --slot-bytes, --pacing, --group, --log. `o` outlives `cmd`.
+/// --slots, --slot-bytes, --pacing, --exclusive, --group, --log. `o` outlives `cmd`.
 void add_bus_flags(command& cmd, evbus::bus_options& o);
 /// --no-log, for all but the recorder: it would make a bus that it then cannot record.
 void add_no_log_flag(command& cmd, evbus::bus_options& o);

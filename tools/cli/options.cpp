@@ -135,6 +135,11 @@ command& command::flag(const std::string& names, bool& target, const std::string
     return *this;
 }
 
+command& command::flag(const std::string& names, std::optional<bool>& target, const std::string& help) {
+    parser_->app->add_flag_callback(names, [&target] { target = true; }, help);
+    return *this;
+}
+
 command& command::no_flag(const std::string& names, bool& target, const std::string& help) {
     parser_->app->add_flag_callback(names, [&target] { target = false; }, help);
     return *this;

@@ -52,6 +52,8 @@ public:
     command(command&&) = delete;
 
     command& flag(const std::string& names, bool& target, const std::string& help);
+    /// Stays empty when the flag is not given.
+    command& flag(const std::string& names, std::optional<bool>& target, const std::string& help);
 
     /// A flag that takes something away: `target` becomes false ("--no-log").
     command& no_flag(const std::string& names, bool& target, const std::string& help);

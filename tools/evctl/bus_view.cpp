@@ -90,6 +90,7 @@ bus_view look_at(const ring::attachment& at) {
         v.group = group_name(s.st_gid);
     }
     v.pacing = at.description().pacing();
+    v.exclusive = at.description().exclusive();
     v.stamps = at.description().stamps();
     v.epoch = at.description().epoch();
     v.id = at.description().id();

@@ -32,6 +32,7 @@ struct bus_view {
     std::string owner;
     std::string group;
     evbus::pacing pacing{};
+    bool exclusive = false;
     evbus::ring::stamp_mode stamps{};
     evbus::epoch_t epoch{};
     evbus::bus_id id;

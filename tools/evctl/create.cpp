@@ -10,7 +10,7 @@ int create(const std::string& bus, const evbus::bus_options& options) {
     how.on_notice = [](const evbus::notice& n) { cli::say("evctl", n.text); };
     const evbus::bus made = evbus::bus::create(bus, how);
     cli::say("evctl", "created bus " + bus + ": " + std::to_string(made.slots()) + " slots of " + std::to_string(made.slot_bytes()) +
-                          " bytes, " + evbus::to_string(made.pacing()) + ", first seq " + std::to_string(made.first_seq()) +
+                          " bytes, " + evbus::to_string(made.pacing()) + (made.exclusive() ? ", exclusive" : "") + ", first seq " + std::to_string(made.first_seq()) +
                           (made.log_dir().empty() ? ", no log" : ", log in " + made.log_dir()));
     return cli::exit_fine;
 }

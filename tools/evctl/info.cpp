@@ -76,6 +76,7 @@ int info(const std::string& bus, const show_options& how, cli::output& out) {
         row(text, "created", cli::format_iso(v.created_ns, cli::zone::local));
         row(text, "stamps", to_text(v.stamps));
         row(text, "pacing", std::string(evbus::to_string(v.pacing)) + (v.verdict_stands && !v.log_dir.empty() ? " (nobody waits: no recorder, or it stands still)" : ""));
+        row(text, "publishers", v.exclusive ? "one at a time (exclusive)" : "any number");
         row(text, "first seq", std::to_string(v.first_seq));
         row(text, "head", std::to_string(v.head));
         append_recording(text, v);

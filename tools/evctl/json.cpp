@@ -24,6 +24,7 @@ json summary(const bus_view& v) {
             {"slots", v.slots},
             {"slot_bytes", v.slot_bytes},
             {"pacing", evbus::to_string(v.pacing)},
+            {"exclusive", v.exclusive},
             {"head", std::to_string(v.head)},
             {"closed", v.closed},
             {"recorder", recorder(v)},

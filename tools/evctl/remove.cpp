@@ -158,6 +158,9 @@ void remove_ring(const std::string& bus, const ring::attachment& at, const remov
                                      "stop that process first"});
     }
     const evbus::seq_t closed = ring::retire(at, 4s);
+    if (closed == evbus::no_seq && !how.force && at.description().exclusive())
+        throw error(errc::busy, {"remove bus " + bus, "", "its publisher lives, and cannot be told at once because the system refuses membarrier",
+                                 "end that process, or use --force: it is told at its next event"});
     if (closed == evbus::no_seq && !how.force)
         throw error(errc::damaged, {"remove bus " + bus, "", "its ring cannot be closed: its words make no sense", "use --force"});
     if (closed == evbus::no_seq) cli::say("evctl", "the ring could not be closed; its names are removed all the same");

@@ -80,15 +80,60 @@ inline void refuse_foreign_dir(const std::string& name, const std::string& dir) 
                                         "give the log a directory of its own with --log"});
 }
 
+struct made_log_dir {
+    std::string path;
+    bool is_new = false; ///< nothing was there before
+};
+
 /// The log's directory as every process can find it; makes it when it is missing.
-[[nodiscard]] inline std::string make_log_dir(const std::string& name, const bus_options& o) {
+[[nodiscard]] inline made_log_dir make_log_dir(const std::string& name, const bus_options& o) {
     const unsigned mode = dir_mode(o.group.value_or(group_access::none));
-    if (!o.log_dir) return log::make_default_log_dir(log::posix(), name, mode);
+    const auto is_there = [](const std::string& place) {
+        log::file_info info;
+        return log::posix().stat(place, info) != -ENOENT;
+    };
+    if (!o.log_dir) {
+        std::vector<std::string> there = log::default_log_dirs(name);
+        std::erase_if(there, [&](const std::string& place) { return !is_there(place); });
+        const std::string dir = log::make_default_log_dir(log::posix(), name, mode);
+        return {dir, std::find(there.begin(), there.end(), dir) == there.end()};
+    }
     const std::string dir = std::filesystem::absolute(*o.log_dir).lexically_normal().string();
+    const bool is_new = !is_there(dir);
     if (const int r = log::make_dirs(log::posix(), dir, mode); r < 0)
         throw_errno(-r, "make log directory", dir, "name a directory that can be written with --log");
     refuse_foreign_dir(name, dir);
-    return dir;
+    return {dir, is_new};
+}
+
+/// One try. A directory that another creator, who failed, has taken away again is made anew.
+[[nodiscard]] inline std::optional<log::log_lock> lock_log_dir(const std::string& name, const bus_options& o, made_log_dir& dir) {
+    try {
+        return log::log_lock::try_acquire(log::posix(), dir.path, "creating bus " + name, {}, file_mode(o.group.value_or(group_access::none)));
+    } catch (const error& e) {
+        if (e.kind() != errc::not_found) throw;
+        dir = make_log_dir(name, o);
+        return std::nullopt;
+    }
+}
+
+/// Takes a log directory away that a creation has made which then failed, as long as it holds nothing but
+/// that failure: no file but LOCK, which the caller holds, and epochs, without a seq that was given out.
+inline void remove_new_log_dir(const std::string& dir) noexcept {
+    try {
+        std::vector<std::string> found;
+        if (log::posix().list(dir, found) < 0) return;
+        for (const std::string& entry : found)
+            if (entry != "LOCK" && entry != "epochs") return;
+        const std::vector<log::epoch_record> lines = log::read_epochs(log::posix(), {dir});
+        const bool taken_back = lines.size() == 2 && lines[0].epoch == lines[1].epoch && lines[0].first_seq == lines[1].first_seq;
+        if (!lines.empty() && !taken_back) return;
+        (void)log::posix().unlink(log::log_dir{dir}.epochs());
+        (void)log::posix().unlink(log::log_dir{dir}.lock());
+        std::error_code ignored; // somebody else has begun with it
+        std::filesystem::remove(dir, ignored);
+    } catch (const std::exception&) { // the error that led here is the one to tell
+    }
 }
 
 /// First seq and bus id for a new ring on this log. The caller holds the log's LOCK.
@@ -134,6 +179,7 @@ inline void continue_log(const std::string& dir, const bus_options& o, ring::cre
     c.mode = file_mode(o.group.value_or(group_access::none));
     c.pacing = o.pacing.value_or(o.with_log ? pacing::paced : pacing::overwrite);
     c.stamps = choose_stamps(o);
+    c.exclusive = o.exclusive.value_or(false);
     c.stall_limit_ns = static_cast<std::uint64_t>(o.stall_limit.count());
     c.epoch = static_cast<epoch_t>(random_u64());
     c.log_dir = log_dir;
@@ -164,7 +210,8 @@ inline void continue_log(const std::string& dir, const bus_options& o, ring::cre
 template <class Value>
 void check_same(const std::string& bus, const char* what, const std::optional<Value>& asked, const Value& there) {
     const auto text = [](const Value& v) -> std::string {
-        if constexpr (std::is_arithmetic_v<Value>) return std::to_string(v);
+        if constexpr (std::is_same_v<Value, bool>) return v ? "yes" : "no";
+        else if constexpr (std::is_arithmetic_v<Value>) return std::to_string(v);
         else if constexpr (std::is_enum_v<Value>) return to_string(v);
         else return v;
     };
@@ -198,14 +245,14 @@ inline bus bus::create(const std::string& name, const bus_options& options) {
                                            "open it, or remove it first with evctl remove " + name});
     };
     if (is_there()) refuse(); // before a log directory is made for nothing
-    std::string dir;
+    detail::made_log_dir log_dir;
+    const std::string& dir = log_dir.path;
     std::optional<log::log_lock> lock;
     if (options.with_log) {
-        dir = detail::make_log_dir(name, options);
+        log_dir = detail::make_log_dir(name, options);
         const auto patience = std::chrono::seconds(5);
         const auto deadline = std::chrono::steady_clock::now() + patience;
-        while (!(lock = log::log_lock::try_acquire(log::posix(), dir, "creating bus " + name, {},
-                                                   detail::file_mode(options.group.value_or(group_access::none))))) {
+        while (!(lock = detail::lock_log_dir(name, options, log_dir))) {
             // Who holds it may be making this very bus.
             if (is_there() || std::chrono::steady_clock::now() > deadline) break;
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -216,7 +263,12 @@ inline bus bus::create(const std::string& name, const bus_options& options) {
                                      "stop that process, or choose another log directory"});
     }
     mark(probe::create_locked);
-    if (is_there() || !detail::create_bus(name, dir, options)) refuse();
+    try {
+        if (is_there() || !detail::create_bus(name, dir, options)) refuse();
+    } catch (const error& e) {
+        if (e.kind() != errc::already_exists && lock && log_dir.is_new) detail::remove_new_log_dir(dir);
+        throw;
+    }
     bus made = open(name);
     return made;
 }
@@ -246,6 +298,7 @@ inline bus bus::open_or_create(const std::string& name, const bus_options& optio
     detail::check_same(name, "slots", options.slots, found->slots());
     detail::check_same(name, "slot bytes", options.slot_bytes, found->slot_bytes());
     detail::check_same(name, "pacing", options.pacing, found->pacing());
+    detail::check_same(name, "exclusive", options.exclusive, found->exclusive());
     detail::check_same(name, "group", options.group, detail::group_of_mode(found->at_->description().raw.mode));
     const std::string log = found->log_dir().empty() ? "none" : found->log_dir();
     if (options.log_dir)

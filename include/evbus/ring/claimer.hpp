@@ -8,6 +8,7 @@
 #include <evbus/detail/cpu.hpp>
 #include <evbus/detail/probe.hpp>
 #include <evbus/ring/attachment.hpp>
+#include <evbus/ring/doorbell.hpp>
 #include <evbus/ring/head.hpp>
 #include <evbus/ring/pacing.hpp>
 #include <evbus/ring/repair.hpp>
@@ -29,10 +30,12 @@ class claimer {
 public:
     /// `tell` hears of what this claimer repairs; it outlives it.
     claimer(const attachment& at, member_no self, const notice_hook* tell = nullptr) noexcept
-        : at_(&at), tell_(tell), self_(self), shape_(at.shape()), pace_(at), next_(find_head(at)) {}
+        : at_(&at), tell_(tell), self_(self), shape_(at.shape()), pace_(at), next_(find_head(at)),
+          alone_(at.description().exclusive()), unfenced_(fences::can_ring_unfenced()) {}
 
     /// Claims the next free seq. After `claimed` exactly one of commit() and abandon() follows.
     [[nodiscard]] claim_status claim() noexcept {
+        if (alone_) return claim_alone();
         for (std::uint64_t looks = 0;; ++looks) {
             const seq_t t = next_;
             if (t > pace_.limit() && !pace_.may_claim(t)) [[unlikely]] return claim_status::must_wait;
@@ -67,6 +70,19 @@ public:
     //   death: before it the slot says WRITING(me); end_wait() or sweep() makes it a void
     /// False when somebody stepped over the slot meanwhile: it was given back and carries nothing.
     [[nodiscard]] bool commit() noexcept {
+        if (try_commit()) [[likely]] return true;
+        give_back();
+        return false;
+    }
+    /// As commit, but leaves a slot that was stepped over as it is: nobody else touches its bytes until
+    /// give_back(), which then follows.
+    [[nodiscard]] bool try_commit() noexcept {
+        if (alone_) {
+            slot_->store(word_.with(phase::committed).bits(), std::memory_order_release);
+            mark(probe::commit_done);
+            look_ahead();
+            return true;
+        }
         std::uint64_t expected = word_.bits();
         if (slot_->compare_exchange_strong(expected, word_.with(phase::committed).bits(), std::memory_order_release,
                                            std::memory_order_relaxed)) [[likely]] {
@@ -74,16 +90,35 @@ public:
             look_ahead();
             return true;
         }
-        give_back();
         return false;
     }
     /// Lets the claimed seq become a void.
     void abandon() noexcept {
         mark(probe::abandon_chosen);
+        if (alone_) {
+            slot_->store(word_.with(phase::dead).bits(), std::memory_order_release);
+            mark(probe::abandon_done);
+            return;
+        }
         std::uint64_t expected = word_.bits();
         if (!slot_->compare_exchange_strong(expected, word_.with(phase::dead).bits(), std::memory_order_acq_rel))
             return give_back();
         mark(probe::abandon_done);
+    }
+    /// After a try_commit() that failed: the slot is STALLED with our name, in whatever lap others carried
+    /// it to; it becomes a void.
+    [[gnu::noinline]] void give_back() noexcept {
+        std::uint64_t bits = slot_->load(std::memory_order_acquire);
+        while (true) {
+            const slot_word now(bits);
+            if (now.owner() != self_ || now.phase() != phase::stalled) break;
+            mark(probe::give_back_chosen);
+            if (slot_->compare_exchange_weak(bits, now.with(phase::dead).bits(), std::memory_order_acq_rel,
+                                             std::memory_order_acquire))
+                break;
+        }
+        mark(probe::give_back_done);
+        count_notice(*at_, notice_kind::given_back);
     }
 
     /// The claimed seq.
@@ -98,6 +133,34 @@ public:
 private:
     static constexpr seq_t prefetch_ahead = 16;
     static constexpr int short_spins = 2000;
+
+    /// The publisher of an exclusive bus is the only one who claims, and knows where: it stores and asks
+    /// nobody. Whether the bus is to be closed it looks after its store (SYNC exclusive-close).
+    [[nodiscard]] claim_status claim_alone() noexcept {
+        const seq_t t = next_;
+        if (t > pace_.limit() && !pace_.may_claim(t)) [[unlikely]] return claim_status::must_wait;
+        const shared_u64& closing = at_->ctl().verdict.closing;
+        shared_word* slot = at_->slot(t);
+        const slot_word mine(shape_.lap(t), self_, phase::writing);
+        if (closing.load(std::memory_order_relaxed) != 0) [[unlikely]] return close_alone(slot, mine);
+        mark(probe::claim_chosen);
+        // SYNC slot-claim, here without a swap: a dead owner's word is the only one that others replace
+        slot->store(mine.bits(), std::memory_order_relaxed);
+        if (unfenced_) std::atomic_signal_fence(std::memory_order_seq_cst);
+        else std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (closing.load(std::memory_order_relaxed) != 0) [[unlikely]] return close_alone(slot, mine);
+        std::atomic_thread_fence(std::memory_order_release);
+        took(t, slot, mine);
+        mark(probe::claim_done);
+        return claim_status::claimed;
+    }
+    [[gnu::noinline]] claim_status close_alone(shared_word* slot, slot_word mine) noexcept {
+        mark(probe::close_chosen);
+        slot->store(mine.with(phase::closed).bits(), std::memory_order_release);
+        mark(probe::close_done);
+        for (doorbell_words* bell : {&at_->ctl().data_bell, &at_->ctl().frontier_bell}) doorbell(*bell).ring(self_);
+        return claim_status::retired;
+    }
 
     void took(seq_t t, shared_word* slot, slot_word mine) noexcept {
         seq_ = t;
@@ -168,20 +231,6 @@ private:
         }
         return claim_status::claimed;
     }
-    /// The commit failed: the slot is STALLED with our name, in whatever lap others carried it to.
-    [[gnu::noinline]] void give_back() noexcept {
-        std::uint64_t bits = slot_->load(std::memory_order_acquire);
-        while (true) {
-            const slot_word now(bits);
-            if (now.owner() != self_ || now.phase() != phase::stalled) break;
-            mark(probe::give_back_chosen);
-            if (slot_->compare_exchange_weak(bits, now.with(phase::dead).bits(), std::memory_order_acq_rel,
-                                             std::memory_order_acquire))
-                break;
-        }
-        mark(probe::give_back_done);
-        count_notice(*at_, notice_kind::given_back);
-    }
 
     const attachment* at_;
     const notice_hook* tell_;
@@ -192,6 +241,8 @@ private:
     seq_t seq_ = no_seq;
     shared_word* slot_ = nullptr;
     slot_word word_;
+    bool alone_;    ///< an exclusive bus
+    bool unfenced_; ///< membarrier makes others' fence for us
     std::uint32_t taken_in_a_row_ = 0;
 };
 

@@ -37,6 +37,7 @@ struct creation {
     unsigned mode = 0600;
     pacing_mode pacing = pacing_mode::overwrite;
     stamp_mode stamps = stamp_mode::wall_ns;
+    bool exclusive = false;
     std::uint64_t stall_limit_ns = 1'000'000'000;
     evbus::bus_id id;
     epoch_t epoch = epoch_t::none;
@@ -48,6 +49,7 @@ inline void fill_ctl(ctl_header& ctl, const creation& c) noexcept {
     ctl.magic = ctl_magic;
     ctl.byte_order = byte_order_mark;
     ctl.version = ring_format_version;
+    ctl.incompatible = c.exclusive ? exclusive_feature : 0;
     ctl.file_bytes = ctl_bytes;
     ctl.epoch = static_cast<std::uint64_t>(c.epoch);
     ctl.members_offset = sizeof(ctl_header);
@@ -66,6 +68,7 @@ inline void fill_description(ring_header& ring, const creation& c) noexcept {
     d.magic = ring_magic;
     d.byte_order = byte_order_mark;
     d.version = ring_format_version;
+    d.incompatible = c.exclusive ? exclusive_feature : 0;
     d.slots = c.slots;
     d.slot_bytes = c.slot_bytes;
     d.slots_offset = sizeof(ring_header);

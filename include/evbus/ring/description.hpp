@@ -24,6 +24,8 @@ struct checked_description {
     std::string name;
     std::string log_dir; ///< empty: a bus without a log
 
+    /// One publisher at a time, which stores plainly; nobody steps over its slots.
+    [[nodiscard]] bool exclusive() const noexcept { return (raw.incompatible & exclusive_feature) != 0; }
     [[nodiscard]] geometry shape() const noexcept { return {raw.slots, raw.slot_bytes}; }
     [[nodiscard]] evbus::bus_id id() const noexcept { return {{raw.bus_id[0], raw.bus_id[1]}}; }
     [[nodiscard]] epoch_t epoch() const noexcept { return static_cast<epoch_t>(raw.epoch); }

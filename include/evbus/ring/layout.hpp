@@ -26,7 +26,8 @@ enum class pacing_mode : std::uint32_t { overwrite = 0, paced = 1, strict = 2 };
 enum class stamp_mode : std::uint32_t { none = 0, wall_ns = 1, counter = 2 };
 
 /// Feature bits; an unknown bit in `incompatible` is refused, one in `compatible` is ignored.
-inline constexpr std::uint64_t known_incompatible = 0;
+inline constexpr std::uint64_t exclusive_feature = 1; ///< incompatible: one publisher, which stores plainly
+inline constexpr std::uint64_t known_incompatible = exclusive_feature;
 
 using shared_u64 = std::atomic<std::uint64_t>;
 using shared_u32 = std::atomic<std::uint32_t>;
@@ -165,10 +166,12 @@ struct alignas(64) frontier_words {
 };
 static_assert(sizeof(frontier_words) == 64);
 
-/// The publishers' shared verdict that no recorder needs waiting for (ring/pacing.hpp).
+/// What publishers read and nobody writes but rarely: their shared verdict that no recorder needs waiting
+/// for (ring/pacing.hpp), and, on an exclusive bus, the wish to close it (ring/retire.hpp).
 struct alignas(64) verdict_words {
     shared_u64 verdict;      ///< generation:16 | frontier:48 for which it was given
-    shared_u64 reserved[7];
+    shared_u64 closing;      ///< exclusive bus: not 0 once somebody wants it closed; never 0 again
+    shared_u64 reserved[6];
 };
 static_assert(sizeof(verdict_words) == 64);
 

@@ -108,15 +108,17 @@ struct member_info {
 class membership {
 public:
     /// Takes the lowest free number of its kind. Throws errc::bad_name (name), exhausted (all numbers
-    /// taken), permission (ctl may not be written).
+    /// taken), busy (the publisher of an exclusive bus is there), permission (ctl may not be written).
     membership(std::shared_ptr<attachment> at, member_kind kind, const std::string& name) : at_(std::move(at)) {
         if (name.empty() || name.size() > max_member_name)
             throw error(errc::bad_name, {"join bus " + at_->name(), "'" + name + "'", "not a name for a participant",
                                          "use 1-39 bytes"});
         const bool publishes = kind == member_kind::publisher;
         const std::uint16_t first = publishes ? 1 : first_reader_no;
-        const std::uint16_t last = publishes ? max_publishers : member_count - 1;
+        const bool alone = publishes && at_->description().exclusive();
+        const std::uint16_t last = alone ? 1 : publishes ? max_publishers : member_count - 1;
         for (std::uint16_t n = first; n <= last && !lock_; ++n) take(static_cast<member_no>(n));
+        if (!lock_ && alone) refuse_second_publisher();
         if (!lock_)
             throw error(errc::exhausted, {"join bus " + at_->name(), shm_path(at_->ctl_name()),
                                           publishes ? "all 4,095 publisher numbers are taken" : "all 4,096 reader numbers are taken",
@@ -146,6 +148,13 @@ public:
     [[nodiscard]] member_entry& entry() const noexcept { return at_->member(number_); }
 
 private:
+    [[noreturn]] void refuse_second_publisher() const {
+        const member_info first = read_member(*at_, member_no{1});
+        throw error(errc::busy, {"join bus " + at_->name(), "it is exclusive, and publisher '" + first.name + "' (process " +
+                                     std::to_string(first.pid) + ") is there",
+                                 "a second publisher is refused",
+                                 "stop that one first, or create the bus without exclusive to have several"});
+    }
     void take(member_no n) {
         if (byte_is_held(at_->test_fd(), to_u16(n))) return; // cheaper than a failing lock
         lock_ = held_byte::try_take(at_->ctl_name(), to_u16(n));

@@ -67,6 +67,17 @@ private:
     void* page_ = nullptr;
 };
 
+/// Is an exclusive bus to be closed?
+[[nodiscard]] inline bool is_closing(const attachment& at) noexcept {
+    return at.ctl().verdict.closing.load(std::memory_order_acquire) != 0;
+}
+
+/// What a dead owner's slot becomes: a void. The head of an exclusive bus that is to be closed is where it
+/// ends: somebody may have read CLOSED there already, just before its owner stored its claim over it.
+[[nodiscard]] inline slot_word remains_of(const attachment& at, slot_word dead) noexcept {
+    return dead.with(at.description().exclusive() && is_closing(at) ? phase::closed : phase::dead);
+}
+
 /// What became of a slot that somebody could not wait for.
 enum class repair_result : std::uint8_t {
     reaped,    ///< its owner is dead: it is a void now
@@ -97,12 +108,13 @@ inline void note_repair(const attachment& at, notice_kind kind, seq_t seq, membe
     if (owner_is_dead(at, seen.owner())) {
         slot_pen pen(at, seq);
         mark(probe::repair_proven);
-        if (!pen || !pen.swap(seen, seen.with(phase::dead))) return repair_result::unchanged;
+        if (!pen || !pen.swap(seen, remains_of(at, seen))) return repair_result::unchanged;
         mark(probe::reap_done);
         note_repair(at, notice_kind::reaped, seq, seen.owner(), tell);
         return repair_result::reaped;
     }
-    if (how == patience::only_the_dead) return repair_result::alive;
+    // Who stores plainly can be stepped over by nobody.
+    if (how == patience::only_the_dead || at.description().exclusive()) return repair_result::alive;
     slot_pen pen(at, seq);
     mark(probe::stall_chosen);
     if (!pen || !pen.swap(seen, seen.with(phase::stalled))) return repair_result::unchanged;
@@ -122,7 +134,7 @@ inline void note_repair(const attachment& at, notice_kind kind, seq_t seq, membe
             std::uint64_t bits = word.load(std::memory_order_acquire);
             const slot_word w(bits);
             if (w.owner() != number || (w.phase() != phase::writing && w.phase() != phase::stalled)) break;
-            if (word.compare_exchange_strong(bits, w.with(phase::dead).bits(), std::memory_order_acq_rel)) {
+            if (word.compare_exchange_strong(bits, remains_of(at, w).bits(), std::memory_order_acq_rel)) {
                 ++swept;
                 mark(probe::join_swept_one);
                 break;

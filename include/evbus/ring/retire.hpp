@@ -21,6 +21,25 @@ namespace ring {
 /// Rings for a retirer, who has no number of its own; no sleeper's flag holds it.
 inline constexpr auto retirer = static_cast<member_no>(0xfffe);
 
+inline void nap_shortly() noexcept {
+    const timespec nap{0, 1'000'000};
+    ::nanosleep(&nap, nullptr);
+}
+
+// SYNC exclusive-close
+//   here : closing := 1 (seq_cst), membarrier, the head's word (acquire)
+//   pairs: claimer::claim_alone, word := WRITING, compiler fence, closing (relaxed)
+//   why   : after the membarrier either that claim's word is seen here, or the wish is seen there: a head
+//           that is not WRITING now is one that the publisher will not publish at.
+//   death: the wish stands; the publisher closes the ring at its next event, or who proves it dead does
+/// Tells the publisher of an exclusive bus to close it. False when it cannot be said for sure that its next
+/// look will see it: membarrier is refused here.
+[[nodiscard]] inline bool ask_to_close(const attachment& at) noexcept {
+    at.ctl().verdict.closing.store(1, std::memory_order_seq_cst);
+    mark(probe::close_asked);
+    return fences::everywhere();
+}
+
 /// Closes the ring at its head and wakes who sleeps on it. Returns the closed seq, at or above which
 /// nothing was published; no_seq when `limit` was over first, because publishers were quicker each
 /// time or the ring's words make no sense. On a ring that is closed already it returns that seq.
@@ -28,6 +47,8 @@ inline constexpr auto retirer = static_cast<member_no>(0xfffe);
 /// half of `limit` at most; what it then overwrites is lost by the recorder, which says so.
 [[nodiscard]] inline seq_t retire(const attachment& at, std::chrono::nanoseconds limit) noexcept {
     const geometry& shape = at.shape();
+    const bool alone = at.description().exclusive();
+    const bool told = alone && ask_to_close(at);
     pacer pace(at);
     const std::int64_t start = detail::steady_ns();
     for (std::int64_t waited = 0; waited < limit.count(); waited = detail::steady_ns() - start) {
@@ -39,14 +60,17 @@ inline constexpr auto retirer = static_cast<member_no>(0xfffe);
         if (ahead != -1) continue; // claimed meanwhile
         if (t > pace.limit() && !pace.may_claim(t) && waited < limit.count() / 2) {
             (void)pace.watch(detail::steady_ns());
-            const timespec nap{0, 1'000'000};
-            ::nanosleep(&nap, nullptr);
+            nap_shortly();
             continue;
         }
         slot_pen pen(at, t);
         switch (seen.phase()) {
         case phase::committed:
         case phase::dead:
+            if (alone && !told && !owner_is_dead(at, member_no{1})) {
+                nap_shortly(); // it will close the bus itself, at its next event
+                break;
+            }
             // SYNC ring-close
             //   here : the head's word, swapped to CLOSED (acq_rel), then doorbell::ring
             //   pairs: claimer::claim and slot_reader::read, word (acquire)
@@ -60,7 +84,9 @@ inline constexpr auto retirer = static_cast<member_no>(0xfffe);
                 return t;
             }
             break;
-        case phase::writing: (void)end_wait(at, t, seen, ring::patience::also_the_living); break;
+        case phase::writing:
+            if (end_wait(at, t, seen, ring::patience::also_the_living) == repair_result::alive) nap_shortly();
+            break;
         case phase::stalled:
             (void)pen.swap(seen, owner_is_dead(at, seen.owner()) ? seen.with(phase::dead) : seen.next_lap());
             break;
