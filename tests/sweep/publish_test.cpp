@@ -1,30 +1,49 @@
-// A publisher that is killed at each probe of its way.
-#include "tests/ring/process_fixture.hpp"
-#include "tests/ring/ring_fixture.hpp"
-#include "tests/support/probes.hpp"
+// Publishers that are killed and stopped at each probe of their way: with small events, with large ones,
+// while a reader sleeps, and after others have stepped over them.
+#include "tests/sweep/world.hpp"
 
-using namespace ring_test;
+using namespace sweep_test;
 
-TEST_CASE("sweep: a publisher killed at its claim leaves a void") {
-    const shm_cleaner name(unique_name());
-    REQUIRE(ring::create_ring(creation_of(name.name())));
-    const bus on = bus::open(name.name());
-    subscriber sub(on, {.from = from::oldest()});
-    child victim([&] {
-        publisher pen(bus::open(name.name()), {.name = "victim"});
-        pen.publish(topic("a"), "one");
-        probe_test::arm(probe::claim_done, SIGKILL);
-        pen.publish(topic("a"), "two");
-        return 0;
+namespace {
+
+/// What a publisher does at its probes alone; joining and leaving has a test of its own.
+bool is_publishing(probe p) { return p < probe::join_locked || p > probe::left; }
+
+int publish_some(const std::string& bus_name, const shared_page& page, std::size_t (*size)(std::uint32_t)) {
+    publisher pen(bus::open(bus_name), {.name = "victim"});
+    publish_on_page(pen, page, author_victim, 8, size);
+    return 0;
+}
+
+const role small_events{.name = "publisher", .life = [](const std::string& bus_name, const shared_page& page) {
+                            return publish_some(bus_name, page, small_size);
+                        }};
+const role large_events{.name = "publisher of large events",
+                        .life = [](const std::string& bus_name,
+                                   const shared_page& page) { return publish_some(bus_name, page, large_size); },
+                        .frames = 8};
+/// Stopped in mid-write and lapped: at its going on it gives the slot back and publishes again.
+const role stepped_over{.name = "publisher that was stepped over",
+                        .life = [](const std::string& bus_name,
+                                   const shared_page& page) { return publish_some(bus_name, page, small_size); },
+                        .pause = strike{probe::topic_stored, fault::stopped, 1}};
+
+} // namespace
+
+TEST_CASE("sweep: a publisher of small events, killed and stopped at each probe") {
+    sweep(small_events, all_faults, is_publishing);
+}
+
+TEST_CASE("sweep: a publisher of large events, killed and stopped at each probe") {
+    sweep(large_events, all_faults, is_publishing);
+}
+
+TEST_CASE("sweep: a publisher that gives back what others stepped over, killed and stopped at each probe") {
+    sweep(stepped_over, all_faults, [](probe p) {
+        return p == probe::give_back_chosen || p == probe::give_back_done || p == probe::frame_stored;
     });
-    CHECK(victim.wait() == 256 + SIGKILL);
-    publisher pen(on);
-    CHECK(pen.publish(topic("a"), "three"));
-    std::string got;
-    while (sub.next() < 4) {
-        sub.poll([&](const event& e) { got += std::string(e.text()) + " "; });
-        sub.wait(std::chrono::milliseconds(1));
-    }
-    CHECK(got == "one three ");
-    CHECK(sub.losses().voids == 1);
+}
+
+TEST_CASE("sweep: reached all that the document says") {
+    CHECK(promised_but_not_reached("sweep_publish") == std::vector<std::string>{});
 }

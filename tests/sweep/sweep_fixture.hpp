@@ -33,7 +33,8 @@ enum class fault : std::uint8_t {
 };
 inline constexpr std::array fault_names = {"killed", "killed, found a lap later", "stopped", "stopped for ten laps",
                                            "stopped for ever"};
-inline constexpr std::array all_faults = {fault::killed, fault::killed_lap, fault::stopped, fault::lapped, fault::for_ever};
+inline constexpr std::array all_faults = {fault::killed, fault::killed_lap, fault::stopped, fault::lapped,
+                                          fault::for_ever};
 [[nodiscard]] constexpr const char* to_string(fault f) noexcept { return fault_names[static_cast<std::size_t>(f)]; }
 [[nodiscard]] constexpr bool kills(fault f) noexcept { return f == fault::killed || f == fault::killed_lap; }
 
@@ -51,17 +52,18 @@ struct strike {
 struct page_words {
     static constexpr std::size_t most_events = 4096;
     std::array<std::atomic<std::uint64_t>, probe_count> hits;
-    std::atomic<std::uint64_t> started;    ///< events that the victim began to publish
-    std::atomic<std::uint64_t> told;       ///< events of which it was told that they are published
-    std::atomic<std::uint64_t> refused;    ///< publishes that returned something else
-    std::atomic<std::uint64_t> given_back; ///< as its handle counted
+    std::atomic<std::uint64_t> started;                      ///< events that the victim began to publish
+    std::atomic<std::uint64_t> told;                         ///< events of which it was told that they are published
+    std::atomic<std::uint64_t> refused;                      ///< publishes that returned something else
+    std::atomic<std::uint64_t> given_back;                   ///< as its handle counted
     std::array<std::atomic<std::uint64_t>, most_events> seq; ///< of its n-th event, once told
     std::array<std::atomic<std::uint64_t>, 16> note;         ///< a role's own
 };
 class shared_page {
 public:
-    shared_page() : words_(static_cast<page_words*>(::mmap(nullptr, sizeof(page_words), PROT_READ | PROT_WRITE,
-                                                           MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
+    shared_page()
+        : words_(static_cast<page_words*>(
+              ::mmap(nullptr, sizeof(page_words), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
     shared_page(const shared_page&) = delete;
     ~shared_page() { ::munmap(words_, sizeof(page_words)); }
     page_words* operator->() const { return words_; }
@@ -107,9 +109,12 @@ public:
         int status = 0;
         const pid_t seen = now_ == state::runs ? ::waitpid(process_.pid(), &status, WNOHANG | WUNTRACED) : 0;
         if (seen <= 0) return now_ == state::runs;
-        if (WIFSTOPPED(status)) now_ = state::stopped;
-        else if (WIFSIGNALED(status)) now_ = WTERMSIG(status) == SIGKILL ? state::killed : state::ended;
-        else now_ = state::ended;
+        if (WIFSTOPPED(status))
+            now_ = state::stopped;
+        else if (WIFSIGNALED(status))
+            now_ = WTERMSIG(status) == SIGKILL ? state::killed : state::ended;
+        else
+            now_ = state::ended;
         code_ = WIFEXITED(status) ? WEXITSTATUS(status) : WIFSIGNALED(status) ? 256 + WTERMSIG(status) : -1;
         return now_ == state::runs;
     }
@@ -164,8 +169,8 @@ private:
         if (path == nullptr) return;
         std::ofstream out(path, std::ios::app);
         for (const auto& [key, cell] : cells_)
-            out << std::get<0>(key) << " | " << std::get<1>(key) << " | " << std::get<2>(key) << " | " << cell.first << " | "
-                << cell.second << '\n';
+            out << std::get<0>(key) << " | " << std::get<1>(key) << " | " << std::get<2>(key) << " | " << cell.first
+                << " | " << cell.second << '\n';
     }
     std::map<std::tuple<std::string, std::string, std::string>, std::pair<int, int>> cells_;
     std::set<std::string> reached_;

@@ -34,8 +34,8 @@ struct self_checking {
 class ledger {
 public:
     struct author {
-        std::vector<seq_t> told;      ///< by event; no_seq = not told
-        std::uint64_t started = 0;    ///< events that it began
+        std::vector<seq_t> told;          ///< by event; no_seq = not told
+        std::uint64_t started = 0;        ///< events that it began
         const page_words* page = nullptr; ///< a victim's account, which it keeps itself
     };
     author& of(std::uint32_t who) { return authors_[who]; }
@@ -53,7 +53,9 @@ public:
     template <class Each>
     void each_told(Each&& each) {
         for (auto& [who, a] : authors_) {
-            const std::uint64_t count = a.page != nullptr ? std::min<std::uint64_t>(a.page->started.load(), page_words::most_events) : a.told.size();
+            const std::uint64_t count = a.page != nullptr
+                                            ? std::min<std::uint64_t>(a.page->started.load(), page_words::most_events)
+                                            : a.told.size();
             for (std::uint32_t n = 0; n < count; ++n)
                 if (const seq_t seq = told(who, n); seq != no_seq) each(seq, who, n);
         }
@@ -90,13 +92,18 @@ private:
 class witness_reader {
 public:
     witness_reader(const bus& on, const char* name, ledger& book, complaints& wrong)
-        : sub(on, {.from = from::oldest(), .name = name}), book_(&book), wrong_(&wrong), name_(name), start_(sub.next()) {}
+        : sub(on, {.from = from::oldest(), .name = name}),
+          book_(&book),
+          wrong_(&wrong),
+          name_(name),
+          start_(sub.next()) {}
 
     std::size_t look() {
         return sub.poll([&](const event& e) { check(e); }, [&](const gap& g) { gaps_.push_back(g); });
     }
     [[nodiscard]] std::uint64_t delivered() const { return sub.losses().events; }
     [[nodiscard]] const std::vector<gap>& gaps() const { return gaps_; }
+    [[nodiscard]] bool was_given(std::uint32_t who, std::uint32_t n) const { return given_.contains({who, n}); }
 
     /// Nothing that was told is missing, and every seq is accounted for.
     void close_account() {
@@ -117,16 +124,22 @@ public:
     subscriber sub;
 
 private:
-    static std::string label(std::uint32_t who, std::uint32_t n) { return std::to_string(who) + "/" + std::to_string(n); }
+    static std::string label(std::uint32_t who, std::uint32_t n) {
+        return std::to_string(who) + "/" + std::to_string(n);
+    }
     void check(const event& e) {
         std::uint32_t who = 0, n = 0;
-        if (!self_checking::read(e.text(), who, n)) return wrong_->expect(false, name_ + ": seq " + std::to_string(e.seq()) + " is torn");
-        wrong_->expect(e.topic() == "w." + std::to_string(who), name_ + ": " + label(who, n) + " came under the topic " + std::string(e.topic()));
+        if (!self_checking::read(e.text(), who, n))
+            return wrong_->expect(false, name_ + ": seq " + std::to_string(e.seq()) + " is torn");
+        wrong_->expect(e.topic() == "w." + std::to_string(who),
+                       name_ + ": " + label(who, n) + " came under the topic " + std::string(e.topic()));
         wrong_->expect(n < book_->started(who), name_ + ": " + label(who, n) + " was never published");
         const seq_t told = book_->told(who, n);
-        wrong_->expect(told == no_seq || told == e.seq(), name_ + ": " + label(who, n) + " was told to be seq " + std::to_string(told) +
-                                                              " and came as seq " + std::to_string(e.seq()));
-        wrong_->expect(e.seq() > last_seq_, name_ + ": seq " + std::to_string(e.seq()) + " after seq " + std::to_string(last_seq_));
+        wrong_->expect(told == no_seq || told == e.seq(), name_ + ": " + label(who, n) + " was told to be seq " +
+                                                              std::to_string(told) + " and came as seq " +
+                                                              std::to_string(e.seq()));
+        wrong_->expect(e.seq() > last_seq_,
+                       name_ + ": seq " + std::to_string(e.seq()) + " after seq " + std::to_string(last_seq_));
         last_seq_ = e.seq();
         wrong_->expect(given_.emplace(std::pair{who, n}, e.seq()).second, name_ + ": " + label(who, n) + " came twice");
         const auto [at, first] = last_of_.emplace(who, n);
@@ -154,7 +167,10 @@ private:
 class witness_publisher {
 public:
     witness_publisher(const bus& on, std::uint32_t who, ledger& book)
-        : pen(on, {.name = "witness " + std::to_string(who)}), who_(who), to_("w." + std::to_string(who)), book_(&book) {}
+        : pen(on, {.name = "witness " + std::to_string(who)}),
+          who_(who),
+          to_("w." + std::to_string(who)),
+          book_(&book) {}
 
     /// One event. False when the bus would have it wait.
     bool publish(bool may_wait) {

@@ -73,9 +73,13 @@ private:
 }
 
 /// What a dead owner's slot becomes: a void. The head of an exclusive bus that is to be closed is where it
-/// ends: somebody may have read CLOSED there already, just before its owner stored its claim over it.
-[[nodiscard]] inline slot_word remains_of(const attachment& at, slot_word dead) noexcept {
-    return dead.with(at.description().exclusive() && is_closing(at) ? phase::closed : phase::dead);
+/// ends: somebody may have read CLOSED there already, just before its owner stored its claim over it. Unless
+/// it was closed behind that slot, while its owner still lived: then that is the end, for everybody.
+[[nodiscard]] inline slot_word remains_of(const attachment& at, seq_t seq, slot_word dead) noexcept {
+    if (!at.description().exclusive() || !is_closing(at)) return dead.with(phase::dead);
+    const slot_word next(at.slot(seq + 1)->load(std::memory_order_acquire));
+    const bool ends_behind = next.phase() == phase::closed && next.laps_ahead_of(at.shape().lap(seq + 1)) == 0;
+    return dead.with(ends_behind ? phase::dead : phase::closed);
 }
 
 /// What became of a slot that somebody could not wait for.
@@ -108,7 +112,7 @@ inline void note_repair(const attachment& at, notice_kind kind, seq_t seq, membe
     if (owner_is_dead(at, seen.owner())) {
         slot_pen pen(at, seq);
         mark(probe::repair_proven);
-        if (!pen || !pen.swap(seen, remains_of(at, seen))) return repair_result::unchanged;
+        if (!pen || !pen.swap(seen, remains_of(at, seq, seen))) return repair_result::unchanged;
         mark(probe::reap_done);
         note_repair(at, notice_kind::reaped, seq, seen.owner(), tell);
         return repair_result::reaped;
@@ -134,7 +138,8 @@ inline void note_repair(const attachment& at, notice_kind kind, seq_t seq, membe
             std::uint64_t bits = word.load(std::memory_order_acquire);
             const slot_word w(bits);
             if (w.owner() != number || (w.phase() != phase::writing && w.phase() != phase::stalled)) break;
-            if (word.compare_exchange_strong(bits, remains_of(at, w).bits(), std::memory_order_acq_rel)) {
+            const seq_t seq = at.shape().laps_from(i, w.laps_ahead_of(at.shape().lap(i)));
+            if (word.compare_exchange_strong(bits, remains_of(at, seq, w).bits(), std::memory_order_acq_rel)) {
                 ++swept;
                 mark(probe::join_swept_one);
                 break;

@@ -40,6 +40,11 @@ inline void nap_shortly() noexcept {
     return fences::everywhere();
 }
 
+[[nodiscard]] inline bool is_unfinished_by_the_dead(const attachment& at, seq_t seq) noexcept {
+    const slot_word w = load_word(at, seq);
+    return w.phase() == phase::writing && w.laps_ahead_of(at.shape().lap(seq)) == 0 && owner_is_dead(at, w.owner());
+}
+
 /// Closes the ring at its head and wakes who sleeps on it. Returns the closed seq, at or above which
 /// nothing was published; no_seq when `limit` was over first, because publishers were quicker each
 /// time or the ring's words make no sense. On a ring that is closed already it returns that seq.
@@ -61,6 +66,11 @@ inline void nap_shortly() noexcept {
         if (t > pace.limit() && !pace.may_claim(t) && waited < limit.count() / 2) {
             (void)pace.watch(detail::steady_ns());
             nap_shortly();
+            continue;
+        }
+        // The last event's owner may have died in it: then its slot is where the ring ends, and not this one.
+        if (alone && is_unfinished_by_the_dead(at, t - 1)) {
+            (void)end_wait(at, t - 1, load_word(at, t - 1), patience::only_the_dead);
             continue;
         }
         slot_pen pen(at, t);
