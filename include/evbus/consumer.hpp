@@ -12,11 +12,13 @@
 #include <evbus/detail/probe.hpp>
 #include <evbus/log_walk.hpp>
 #include <evbus/read_options.hpp>
+#include <evbus/ring/lap.hpp>
 #include <evbus/ring_walk.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -99,7 +101,7 @@ public:
 private:
     struct state {
         state(const bus& on, const options& how)
-            : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice) {
+            : home(on), ring(on, how, evbus::ring::member_kind::consumer), laps(*ring.at), on_notice(how.on_notice) {
             open_log();
             start(how.from);
             ring.publish_position();
@@ -159,6 +161,7 @@ private:
                 if (ring.closed) return consume_status::retired;
             }
             if (mode == consumer_mode::catch_up && ring.deliver.account().events == before) {
+                in_vain = false;
                 const consume_status s = catch_up(on_event, on_gap, limits);
                 ring.publish_position();
                 return s;
@@ -177,14 +180,25 @@ private:
             const std::uint64_t generation = f.generation.load(std::memory_order_acquire);
             const bool recorded = home.has_recorder();
             const seq_t limit = recorded ? f.written.load(std::memory_order_acquire) : max_seq;
-            if (const consume_status s = read_log(limit, on_event, on_gap, limits); s != consume_status::caught_up) return s;
+            if (const consume_status s = read_log(limit, on_event, on_gap, limits); s != consume_status::caught_up) {
+                in_vain = s == consume_status::log_failed;
+                return s;
+            }
             if (!ring.lapped()) return go_live();
-            if (recorded || home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation)
+            if (recorded) {
+                in_vain = limit >= ring.next;
                 return consume_status::recorder_behind;
+            }
+            // What is gone is looked at before the last proof: a recorder that comes after it finds no more than that.
             const bool of_an_earlier_ring = ring.next < ring.at->first_seq();
-            const seq_range lost{ring.next, after_lap() - 1};
+            evbus::ring::lap_resumer after = laps;
+            const seq_t resume = of_an_earlier_ring ? ring.at->first_seq() : after.resume(ring.next, [&] { return ring.resume_seq(); });
+            if (home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation) return consume_status::recorder_behind;
+            mark(probe::loss_proven);
+            laps = after;
+            const seq_range lost{ring.next, resume - 1};
             if (lost.count() == 0) return consume_status::delivered;
-            ring.next = lost.last + 1;
+            ring.next = resume;
             ring.deliver.gap(lost, of_an_earlier_ring ? gap_cause::ring_lost : gap_cause::overwritten, on_gap);
             return consume_status::delivered;
         }
@@ -228,15 +242,6 @@ private:
             if (on_notice) on_notice({notice_kind::healed, "caught up from the log, reading the ring again", ring.next});
             return consume_status::delivered;
         }
-        /// Nobody has what is gone from the ring: the oldest seq that is still there, so that no more is given
-        /// up than that; and with a margin when that is overwritten at once.
-        [[nodiscard]] seq_t after_lap() noexcept {
-            const seq_t oldest = evbus::ring::oldest_for(*ring.at, evbus::ring::find_head(*ring.at));
-            const bool again = resumed_at != no_seq && ring.next - resumed_at < ring.at->shape().slots() / 8;
-            const bool earlier_ring = ring.next < ring.at->first_seq();
-            resumed_at = again || earlier_ring || oldest <= ring.next ? ring.resume_seq() : oldest;
-            return resumed_at;
-        }
         /// Without a log there is nobody to ask: the gap is named at once.
         template <class OnGap>
         bool skip_lost(seq_t resume, bool while_reading, OnGap& on_gap) {
@@ -264,11 +269,20 @@ private:
 
         bool wait(std::int64_t timeout_ns) noexcept {
             if (mode == consumer_mode::live) return ring.wait(timeout_ns);
+            if (in_vain) return rest(timeout_ns);
             if (!ring.lapped()) return true;
             const evbus::ring::frontier_words& f = ring.at->ctl().frontier;
             if (f.written.load(std::memory_order_acquire) >= ring.next || !home.has_recorder()) return true;
             // Bounded, so that a recorder that dies meanwhile is noticed.
             return home.wait_written(ring.next, std::chrono::nanoseconds(std::min<std::int64_t>(timeout_ns, 50'000'000)));
+        }
+        /// The log should have what it does not give, and nothing tells when it does: poll tries again, but not
+        /// without a pause.
+        bool rest(std::int64_t timeout_ns) noexcept {
+            in_vain = false;
+            const timespec t{0, static_cast<long>(std::clamp<std::int64_t>(timeout_ns, 0, 20'000'000))};
+            ::nanosleep(&t, nullptr);
+            return true;
         }
         [[nodiscard]] consumer_lag lag() const noexcept {
             const std::uint64_t events = ring.lag();
@@ -281,12 +295,13 @@ private:
 
         bus home;
         ring_walk ring;
+        evbus::ring::lap_resumer laps; ///< for what nobody has
         std::optional<log_walk> log;
         notice_hook on_notice;
         consumer_mode mode = consumer_mode::live;
         std::uint64_t from_log = 0;
         std::uint64_t turns = 0;
-        seq_t resumed_at = no_seq; ///< where it went on after the last gap that nobody could fill
+        bool in_vain = false;          ///< the last poll asked the log for what it should have
         std::string failure;
     };
 

@@ -1,5 +1,7 @@
 #include "lib/log/recovery.hpp"
 
+#include <evbus/detail/probe.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -168,7 +170,9 @@ void cut_tail(file_system& fs, const log_dir& dir, segment_state& s, unsigned mo
     fail(fd, path);
     const file f(fs, fd);
     keep_tail(fs, dir, f, s.walk.valid_end, s.bytes, name, mode);
+    mark(probe::tail_kept);
     fail(f.truncate(s.walk.valid_end), path);
+    mark(probe::tail_cut);
     fail(f.datasync(), path);
     if (notices)
         notices({notice_kind::repaired,
@@ -183,6 +187,7 @@ void cut_tail(file_system& fs, const log_dir& dir, segment_state& s, unsigned mo
 void move_away(file_system& fs, const log_dir& dir, const segment_state& s, const notice_hook& notices) {
     const std::string name = torn_name(s);
     fail(fs.rename(segment_path(dir, s.first), dir.quarantine() + "/" + name), segment_path(dir, s.first));
+    mark(probe::segment_moved);
     fail(fs.sync_dir(dir.quarantine()), dir.quarantine());
     fail(fs.sync_dir(dir.segments()), dir.segments());
     if (notices)

@@ -103,6 +103,7 @@ struct recording::parts {
                                          "began at seq " + std::to_string(on.first_seq()),
                                          "remove the ring (evctl remove " + on.name() + " --force); a new one starts above the log"});
         log::append_epoch(log::posix(), dir, {on.epoch(), on.first_seq(), detail::wall_ns(), detail::boot_id(), on.id(), on.name()}, mode);
+        mark(probe::log_epoch_noted);
     }
 
     void begin_manifest(const bus& on) {

@@ -30,10 +30,8 @@ inline void fire(std::size_t p) noexcept {
     if (mine.before.load(std::memory_order_relaxed) != 0 && mine.before.fetch_sub(1) != 0) return;
     if (mine.at.exchange(-1) != static_cast<int>(p)) return; // another thread of it was first
     const int signal = mine.signal.load(); // what SIGCONT's handler may arm is for the next probe
-    ::kill(::getpid(), signal);
-    // A signal sent to the own process may be taken by another thread; nothing goes on here before it is.
-    if (signal == SIGKILL)
-        while (true) ::pause();
+    // To this very thread: a signal for the whole process may be taken by another one, while this one runs on.
+    ::syscall(SYS_tgkill, ::getpid(), ::gettid(), signal);
 }
 
 } // namespace probe_test

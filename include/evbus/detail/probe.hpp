@@ -25,7 +25,8 @@
     X(bell_answered) X(bell_counted) X(bell_woken) X(bell_done) X(sleep_flagged) X(sleep_over)                         \
     X(verdict_chosen) X(verdict_given)                                                                                 \
     X(close_asked) X(close_chosen) X(close_done) X(unlink_locked) X(ring_unlinked) X(ctl_unlinked)                     \
-    X(read_copied) X(read_void_proven) X(turn_to_log) X(turn_to_ring)                                                  \
+    X(read_copied) X(read_void_proven) X(turn_to_log) X(turn_to_ring) X(loss_proven)                                   \
+    X(tail_kept) X(tail_cut) X(segment_moved) X(log_epoch_noted)                                                       \
     X(record_locked) X(record_recovered) X(record_manifest_saved) X(record_frontier_set) X(record_begun)               \
     X(batch_given) X(batch_taken) X(commit_written) X(written_moved) X(segment_sealed) X(segment_made)                 \
     X(synced) X(durable_moved) X(record_sealed) X(record_ended)
