@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 using namespace log_test;
 
@@ -38,6 +39,19 @@ TEST_CASE("lock: a second holder is refused and told who has it; death frees it"
     ::close(ready[1]);
     const log::log_lock mine = log::log_lock::acquire(log::posix(), t.dir, "test");
     CHECK(!log::log_lock::try_acquire(log::posix(), t.dir, "test")); // not even twice in one process
+}
+
+TEST_CASE("lock: who waited while the log was removed holds the new log's lock, not that of a file without a name") {
+    test_log t;
+    std::optional<log::log_lock> removing = log::log_lock::acquire(log::posix(), t.dir, "remover");
+    std::optional<log::log_lock> got;
+    std::thread waits([&] { got = log::log_lock::try_acquire(log::posix(), t.dir, "waiter", std::chrono::hours(1)); });
+    ::usleep(50'000); // it has the file open by now, most likely; what follows holds in any case
+    REQUIRE(::unlink(log::log_dir{t.dir}.lock().c_str()) == 0);
+    removing.reset();
+    waits.join();
+    REQUIRE(got);
+    CHECK(!log::log_lock::try_acquire(log::posix(), t.dir, "test"));
 }
 
 TEST_CASE("epochs: lines are read back, and one cut off by a crash is left out") {

@@ -25,17 +25,13 @@ public:
                                                              std::chrono::milliseconds patience = {},
                                                              unsigned mode = 0600) {
         const std::string path = log_dir{dir}.lock();
-        const int fd = fs.open(path, O_RDWR | O_CREAT, mode);
-        if (fd < 0) evbus::detail::throw_errno(-fd, "lock log", path);
-        file f(fs, fd);
         const auto deadline = std::chrono::steady_clock::now() + patience;
-        int r = f.try_lock();
-        while (r == -EAGAIN && std::chrono::steady_clock::now() < deadline) {
+        std::optional<file> locked;
+        while (!(locked = try_lock_file(fs, path, mode))) {
+            if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
-            r = f.try_lock();
         }
-        if (r == -EAGAIN) return std::nullopt;
-        if (r < 0) evbus::detail::throw_errno(-r, "lock log", path);
+        file f = *std::move(locked);
         // Only words for others: a full disk must not keep anybody from recording.
         const std::string text = std::to_string(::getpid()) + " " + std::string(program) + "\n";
         if (f.truncate(0) == 0) static_cast<void>(f.write_at(text.data(), text.size(), 0));
@@ -66,6 +62,18 @@ public:
 
 private:
     explicit log_lock(file f) : file_(std::move(f)) {}
+
+    /// Nothing when somebody else has it, or has removed it together with its log while we waited: a
+    /// lock on a file without its name keeps nobody out.
+    [[nodiscard]] static std::optional<file> try_lock_file(file_system& fs, const std::string& path, unsigned mode) {
+        const int fd = fs.open(path, O_RDWR | O_CREAT, mode);
+        if (fd < 0) evbus::detail::throw_errno(-fd, "lock log", path);
+        file f(fs, fd);
+        const int r = f.try_lock();
+        if (r == -EAGAIN || (r == 0 && !f.is_at(path))) return std::nullopt;
+        if (r < 0) evbus::detail::throw_errno(-r, "lock log", path);
+        return f;
+    }
 
     file file_; ///< closing it frees the lock
 };
