@@ -236,6 +236,7 @@ private:
             return head <= ring.next || head - ring.next <= ring.at->shape().slots() / 2;
         }
         consume_status go_live() {
+            ring.was_moved();
             mode = consumer_mode::live;
             mark(probe::turn_to_ring);
             say_mode();

@@ -97,6 +97,8 @@ public:
             return look_at_unfinished(word) ? 0 : watch_.next_look_ns();
         });
     }
+    /// `next` was moved on by other means than the ring, maybe past its end.
+    void was_moved() noexcept { maybe_ahead_ = true; }
     /// Is the slot of `next` gone from the ring?
     [[nodiscard]] bool lapped() const noexcept {
         return next < at->first_seq() || ring::load_word(*at, next).laps_ahead_of(at->shape().lap(next)) > 0;
@@ -176,8 +178,8 @@ private:
         }
         return false;
     }
-    /// For who was made to start ahead of the head: the CLOSED word that ends the ring may stand below `next`,
-    /// where its reading would never come by. False, at the cost of nothing more, once the head is there.
+    /// For who starts ahead of the head, or was led there by a log that the next ring goes on with: the CLOSED word
+    /// that ends this ring may stand below `next`, where its reading would never come by. False, at the cost of nothing more, once the head is there.
     [[gnu::noinline]] bool ends_before_next() noexcept {
         const seq_t head = ring::find_head(*at);
         maybe_ahead_ = head < next;

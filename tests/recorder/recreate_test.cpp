@@ -1,5 +1,5 @@
 // The ring vanishes, the log does, or a part of either: no seq is ever used for two events.
-#include "recorder_fixture.hpp"
+#include "recreate_fixture.hpp"
 
 using namespace recorder_test;
 
@@ -173,4 +173,50 @@ TEST_CASE("recreate: ten times over, with and without a recorder, one consumer's
     INFO(l.text());
     CHECK(l.faults.empty());
     CHECK(l.events == published);
+}
+
+TEST_CASE("recreate: a consumer that the log carried past its ring's end is told `retired`, and goes on with the next ring") {
+    for (const bool removed_in_order : {true, false}) {
+        CAPTURE(removed_in_order);
+        world w({.slots = 64, .pacing = pacing::paced});
+        const bus on = w.bus();
+        consumer c(on, {.from = from::seq(1)});
+        ledger l;
+        author first(on, 1);
+        {
+            recorder_thread recorder(on);
+            first.publish(200);
+        }
+        const auto poll = [&](std::size_t most) {
+            return c.poll([&](const event& e) { l.event(e); }, [&](const gap& g) { l.gap(g); }, {.max_events = most});
+        };
+        while (l.events == 0) (void)poll(1); // behind: it reads the log
+        CHECK(c.mode() == consumer_mode::catch_up);
+        const seq_t closed = ring::find_head(*on.attach(ring::access::read_only));
+        if (removed_in_order) remove_ring(w);
+        else {
+            CHECK(ring::retire(*on.attach(ring::access::read_write), std::chrono::seconds(60)) == closed);
+            w.unlink_ring();
+        }
+        const bus next = w.bus();
+        author second(next, 2);
+        {
+            recorder_thread recorder(next);
+            second.publish(200);
+        }
+        consume_status s = consume_status::delivered;
+        for (int polls = 0; s != consume_status::retired && polls < 1000; ++polls) {
+            s = poll(256);
+            if (s == consume_status::caught_up) CHECK(c.wait(std::chrono::hours(1))); // hangs when it is not told
+        }
+        CHECK(s == consume_status::retired);
+        CHECK(c.next() >= closed);
+        consumer d(next, {.from = from::seq(c.next())});
+        read_to(d, l, second.last());
+        INFO(l.text());
+        CHECK(l.faults.empty());
+        CHECK(l.events == 400);
+        CHECK(l.gaps.size() == (removed_in_order ? 0 : 1));
+        for (const std::string& g : l.gaps) CHECK(g.ends_with("ring lost"));
+    }
 }
