@@ -170,7 +170,8 @@ void capture::lose(seq_range range, gap_cause cause) {
 /// its publishers, and frees the log for the ring that comes after it.
 void capture::close_if_gone() {
     if (at_.is_current() || ring::find_head(at_) - next_ > at_.shape().slots() / 2) return;
-    if (ring::retire(at_, std::chrono::milliseconds(20)) != no_seq && how_.on_notice)
+    // Nothing is captured meanwhile, and publishers fill the ring: rather another try later than a loss of our own making.
+    if (ring::retire(at_, std::chrono::milliseconds(20), ring::unrecorded::stays) != no_seq && how_.on_notice)
         how_.on_notice({notice_kind::degraded, "the name of this bus's ring was taken away while it was in use: the ring is closed"});
 }
 

@@ -45,12 +45,16 @@ inline void nap_shortly() noexcept {
     return w.phase() == phase::writing && w.laps_ahead_of(at.shape().lap(seq)) == 0 && owner_is_dead(at, w.owner());
 }
 
+/// Whether the closed seq may overwrite what a living recorder has not written.
+enum class unrecorded : std::uint8_t { may_go, stays };
+
 /// Closes the ring at its head and wakes who sleeps on it. Returns the closed seq, at or above which
 /// nothing was published; no_seq when `limit` was over first, because publishers were quicker each
 /// time or the ring's words make no sense. On a ring that is closed already it returns that seq.
 /// `at` is mapped read_write. Waits for a living recorder as far as a claim of the bus would, but for
-/// half of `limit` at most; what it then overwrites is lost by the recorder, which says so.
-[[nodiscard]] inline seq_t retire(const attachment& at, std::chrono::nanoseconds limit) noexcept {
+/// half of `limit` at most unless that `stays`; what it then overwrites is lost by the recorder, which says so.
+[[nodiscard]] inline seq_t retire(const attachment& at, std::chrono::nanoseconds limit,
+                                  unrecorded what_is_in_the_way = unrecorded::may_go) noexcept {
     const geometry& shape = at.shape();
     const bool alone = at.description().exclusive();
     const bool told = alone && ask_to_close(at);
@@ -63,7 +67,8 @@ inline void nap_shortly() noexcept {
         const std::int64_t ahead = seen.laps_ahead_of(lap);
         if (ahead == 0 && seen.phase() == phase::closed) return t;
         if (ahead != -1) continue; // claimed meanwhile
-        if (t > pace.limit() && !pace.may_claim(t) && waited < limit.count() / 2) {
+        if (t > pace.limit() && !pace.may_claim(t) &&
+            (what_is_in_the_way == unrecorded::stays || waited < limit.count() / 2)) {
             (void)pace.watch(detail::steady_ns());
             nap_shortly();
             continue;
