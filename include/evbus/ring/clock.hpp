@@ -93,7 +93,7 @@ public:
         if (!newest(table, count, line)) return;
         const clock_sample now = sample_clocks();
         const std::int64_t shown = line.to_ns(now.ticks);
-        const std::int64_t age = shown - static_cast<std::int64_t>(line.base_ns);
+        const std::int64_t age = distance_ns(line.base_ns, shown);
         if (age < std::min(max_age_ns << std::min<std::uint64_t>(count, 5), std::int64_t{60'000'000'000})) return;
         if (!take_pen(table)) return;
         mark(probe::clock_pen_taken);
@@ -105,6 +105,12 @@ private:
     static constexpr std::int64_t lead_ns = 50'000'000;      ///< a piece begins this far ahead
     static constexpr std::int64_t settle_ns = 4'000'000'000; ///< an error is steered away over this long
 
+    static constexpr double greatest_rate = 0x1p63;          ///< what a wrong piece says must still be a number
+
+    /// Wraps, as the line itself does: a wrong piece may say any time.
+    static std::int64_t distance_ns(std::uint64_t from, std::int64_t to) noexcept {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(to) - from);
+    }
     static std::uint64_t rate(const clock_sample& a, const clock_sample& b) noexcept {
         const auto ns = static_cast<wide_uint>(static_cast<std::uint64_t>(b.ns - a.ns)) << 32;
         const std::uint64_t ticks = b.ticks - a.ticks;
@@ -114,13 +120,14 @@ private:
                       std::int64_t age) noexcept {
         // Drift of the line's own rate over its life, plus what brings today's error to zero; never
         // more than a tenth either way, so that time rises whatever the wall clock does.
-        const std::int64_t error_ns = now.ns - shown;
+        const std::int64_t error_ns = distance_ns(static_cast<std::uint64_t>(shown), now.ns);
         const double old_rate = static_cast<double>(line.ns_per_tick);
         const double drift = static_cast<double>(error_ns) / static_cast<double>(std::max<std::int64_t>(age, 1));
         const double pull = static_cast<double>(error_ns) / static_cast<double>(settle_ns);
         const double factor = 1.0 + std::clamp(drift * 0.5 + pull, -0.1, 0.1);
         const std::uint64_t begin = now.ticks + (static_cast<std::uint64_t>(lead_ns) << 32) / std::max<std::uint64_t>(line.ns_per_tick, 1);
-        append(table, count, begin, static_cast<std::uint64_t>(line.to_ns(begin)), static_cast<std::uint64_t>(old_rate * factor));
+        append(table, count, begin, static_cast<std::uint64_t>(line.to_ns(begin)),
+               static_cast<std::uint64_t>(std::min(old_rate * factor, greatest_rate)));
     }
     static bool newest(const clock_table& table, std::uint64_t count, clock_line& out) noexcept {
         const std::uint64_t kept = std::min<std::uint64_t>(count, clock_pieces - 2);

@@ -22,6 +22,16 @@ namespace ring {
     return ahead > 0 || (ahead == 0 && w.phase() != phase::closed);
 }
 
+/// No ring ever comes so far: what a tail or a word says beyond it is nonsense. Without this bound a wrong one
+/// would lead a walk past the greatest seq and round to 0.
+inline constexpr seq_t last_seq_of_any_ring = max_seq - (seq_t{1} << 60);
+
+/// The seq that a word read at `near` stands for when it is `ahead` laps ahead, or no_seq when no ring comes so far.
+[[nodiscard]] inline seq_t seq_ahead(const geometry& shape, seq_t near, std::int64_t ahead) noexcept {
+    const std::uint64_t room = near <= last_seq_of_any_ring ? (last_seq_of_any_ring - near) / shape.slots() : 0;
+    return static_cast<std::uint64_t>(ahead) <= room ? shape.laps_from(near, ahead) : no_seq;
+}
+
 /// The greatest seq + 1 that the words of all slots vouch for; for when the tail makes no sense.
 [[nodiscard]] inline seq_t head_by_scan(const attachment& at) noexcept {
     const geometry& shape = at.shape();
@@ -31,9 +41,10 @@ namespace ring {
         const seq_t nearest = first + i;
         const slot_word w = load_word(at, nearest);
         const std::int64_t ahead = w.laps_ahead_of(shape.lap(nearest));
-        if (ahead < 0) continue;
-        if (w.phase() == phase::closed) return shape.laps_from(nearest, ahead);
-        head = std::max(head, shape.laps_from(nearest, ahead) + 1);
+        const seq_t seq = ahead < 0 ? no_seq : seq_ahead(shape, nearest, ahead);
+        if (seq == no_seq) continue;
+        if (w.phase() == phase::closed) return seq;
+        head = std::max(head, seq + 1);
     }
     return head;
 }
@@ -42,14 +53,16 @@ namespace ring {
 [[nodiscard]] inline seq_t find_head(const attachment& at) noexcept {
     const geometry& shape = at.shape();
     seq_t t = std::max(at.ring().tail.load(std::memory_order_acquire), at.first_seq());
-    if (t != at.first_seq() && !is_claimed(at, t - 1)) return head_by_scan(at);
+    if (t != at.first_seq() && (t > last_seq_of_any_ring || !is_claimed(at, t - 1))) return head_by_scan(at);
     for (std::uint64_t steps = 0; steps < 4 * shape.slots(); ++steps) {
         const slot_word w = load_word(at, t);
         const std::int64_t ahead = w.laps_ahead_of(shape.lap(t));
         if (ahead < 0) return t;
+        const seq_t seq = seq_ahead(shape, t, ahead);
+        if (seq == no_seq) return head_by_scan(at);
         // Also when it was closed laps later: nobody passes the closed seq, wherever he comes from.
-        if (w.phase() == phase::closed) return shape.laps_from(t, ahead);
-        t = shape.laps_from(t, ahead) + 1;
+        if (w.phase() == phase::closed) return seq;
+        t = seq + 1;
     }
     return t;
 }
