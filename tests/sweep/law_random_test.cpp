@@ -208,7 +208,7 @@ private:
             wrong_->same(to_u16(heir.number()), 2U, "the lowest free number at the end");
         }
         for (std::uint64_t sent = 0; sent < shape_.slots;) {
-            sent += a_.publish(!recorder_) ? 1 : 0;
+            sent += a_.publish(!recorder_) ? 1U : 0U;
             read_all();
         }
         read_all();

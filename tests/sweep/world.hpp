@@ -64,8 +64,8 @@ public:
         std::size_t found = 0;
         for (seq_t i = 0; i < t.at().shape().slots(); ++i) {
             const slot_word w = t.word(i);
-            found +=
-                to_u16(w.owner()) == number && (w.phase() == phase::writing || w.phase() == phase::stalled) ? 1 : 0;
+            const bool is_unfinished = w.phase() == phase::writing || w.phase() == phase::stalled;
+            if (to_u16(w.owner()) == number && is_unfinished) ++found;
         }
         return found;
     }
