@@ -87,3 +87,26 @@ TEST_CASE_FIXTURE(fixture, "doctor: a filter that refuses membarrier") {
     create(); // and a bus works all the same
     publish(1);
 }
+
+TEST_CASE_FIXTURE(fixture, "evctl: a creation that fails for lack of memory takes its new log directory away, and no other") {
+    const auto fails = [&] {
+        const auto f = in_own_mounts("mount -t tmpfs -o size=2M none /dev/shm || exit 77; exec " + support::tool("evctl") + " create " + name() +
+                                     " --log " + log());
+        if (!f) return false;
+        CHECK(f->code == 2);
+        CHECK(has(f->err, "no space left"));
+        return true;
+    };
+    if (!fails()) return;
+    CHECK(!fs::exists(log()));
+    fs::create_directory(log()); // by somebody who had his reasons
+    CHECK(fails());
+    CHECK(fs::is_directory(log()));
+    fs::remove_all(log());
+    create_with_log(); // a log that was in use keeps its seqs
+    publish(10);
+    REQUIRE(run({support::tool("evctl"), "remove", name()}).code == 0);
+    CHECK(fails());
+    create_with_log();
+    CHECK(bus().first_seq() == 11);
+}

@@ -1,6 +1,7 @@
 // evctl doctor on real buses: what crashes, strangers and clumsy hands leave behind is found, explained,
 // and cleaned only where nobody lives.
 #include "tests/ring/process_fixture.hpp"
+#include "tests/support/random.hpp"
 #include "tests/tools/doctor_fixture.hpp"
 
 #include <evbus/log/log_lock.hpp>
@@ -287,6 +288,28 @@ TEST_CASE_FIXTURE(fixture, "doctor: for people it is aligned, without colour in 
     const finished fixed = run({support::tool("evctl"), "doctor", name(), "--fix"});
     CHECK(has(fixed.out, "fixed  removed /dev/shm/evbus." + name()));
     CHECK(has(fixed.err, "1 fixed"));
+}
+
+TEST_CASE_FIXTURE(fixture, "doctor: whatever stands in slots and tables, it ends with a report and cures what it can") {
+    evbus_test::random_source dice;
+    SHOW_SEED(dice);
+    for (int turn = 0; turn < 8; ++turn) {
+        // Anew where the noise before it looked like a closed ring, which is cleared away.
+        const evbus::bus on = evbus::bus::open_or_create(
+            name(), {.slots = 64, .slot_bytes = 128, .with_log = false, .stall_limit = std::chrono::milliseconds(100)});
+        const auto at = on.attach(ring::access::read_write);
+        for (evbus::seq_t i = 0; i < 64; ++i)
+            for (std::size_t w = 0; w < 16; ++w) at->slot(i)[w].store(dice.word() >> dice.below(64));
+        for (const std::uint16_t n : std::initializer_list<std::uint16_t>{1, 2, 4095, 4096, 8191}) {
+            at->member(static_cast<evbus::member_no>(n)).state.store(static_cast<std::uint8_t>(dice.below(256)));
+            at->member(static_cast<evbus::member_no>(n)).joined_ns.store(static_cast<std::int64_t>(dice.word()));
+        }
+        at->ring().tail.store(dice.word());
+        at->ctl().publishers_high.store(static_cast<std::uint32_t>(dice.word()));
+        at->ctl().readers_high.store(static_cast<std::uint32_t>(dice.word()));
+        at->ctl().frontier.state.store(static_cast<std::uint32_t>(dice.below(20)));
+        CHECK(doctor({"--fix"}).whole["findings"].size() > 4);
+    }
 }
 
 TEST_CASE("doctor: wrong usage and unknown names are exit code 2; --help begins with examples") {

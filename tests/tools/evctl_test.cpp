@@ -333,31 +333,6 @@ TEST_CASE_FIXTURE(fixture, "evctl: a member of the group who may write, and may 
     }
 }
 
-TEST_CASE_FIXTURE(fixture, "evctl: a creation that fails for lack of memory takes its new log directory away, and no other") {
-    const auto fail_to_create = [&](const std::string& log_dir) {
-        return run({"unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=2M none /dev/shm || exit 77; exec " + support::tool("evctl") + " create " +
-                                                     name() + " --log " + log_dir});
-    };
-    const finished f = fail_to_create(log());
-    if (f.code == 77 || has(f.err, "unshare:")) {
-        MESSAGE("no mount namespace to be had: not tested");
-        return;
-    }
-    CHECK(f.code == 2);
-    CHECK(has(f.err, "no space left"));
-    CHECK(!fs::exists(log()));
-    fs::create_directory(log()); // by somebody who had his reasons
-    CHECK(fail_to_create(log()).code == 2);
-    CHECK(fs::is_directory(log()));
-    fs::remove_all(log());
-    REQUIRE(create({"--log", log()}).code == 0); // a log that was in use keeps its seqs
-    REQUIRE(run({support::tool("evpub"), name(), "t", "--count", "10"}).code == 0);
-    REQUIRE(remove().code == 0);
-    CHECK(fail_to_create(log()).code == 2);
-    REQUIRE(create({"--log", log()}).code == 0);
-    CHECK(info()["first_seq"] == "11");
-}
-
 TEST_CASE("evctl: wrong usage is refused") {
     for (const words& w : {words{}, {"frobnicate"}, {"info"}, {"create"}, {"remove"}, {"info", "Bad"}, {"info", "a", "b"},
                            {"create", "x y"}, {"remove", "no/such"}, {"list", "--force"}, {"info", "no-such-bus-here"}}) {

@@ -86,8 +86,9 @@ bool is_behind(const bus_view& v) {
 void look_twice(const ring::attachment& at, bus_facts& b) {
     const bus_view first = look_at(at);
     b.unfinished = unfinished_slots(at);
-    const bool suspicious = is_behind(first) || first.closed || !b.unfinished.empty();
-    if (!suspicious) {
+    const bool held_up = std::any_of(b.unfinished.begin(), b.unfinished.end(), [](const slot_facts& s) { return s.owner_lives; });
+    for (slot_facts& s : b.unfinished) s.still = !s.owner_lives; // who is dead will not go on
+    if (!is_behind(first) && !first.closed && !held_up) {
         b.view = first;
         return;
     }
