@@ -1,6 +1,7 @@
 #include "tools/evtail/dead_ring.hpp"
 
 #include <evbus/error.hpp>
+#include <evbus/ring/head.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -44,6 +45,8 @@ dead_ring::dead_ring(std::string path)
         // The check speaks to who wants to attach; nobody should remove a bus because of a bad copy.
         throw error(e.kind(), {operation, path_, evbus::detail::describe(e.kind()), way_out});
     }
+    if (first_seq() > ring::last_seq_of_any_ring)
+        throw error(errc::bad_geometry, {operation, path_, "its first seq is one that no ring begins with", way_out});
     shape_ = description_.shape();
     chunk_slots_ = std::clamp<std::uint64_t>(chunk_bytes / shape_.slot_bytes(), 1, shape_.slots());
     chunk_.resize(chunk_slots_ * shape_.slot_bytes() / 8);
@@ -97,18 +100,23 @@ bool dead_ring::is_claimed(seq_t seq) const noexcept {
 // hint makes no sense.
 seq_t dead_ring::find_head() const noexcept {
     seq_t t = std::max(header_->tail.load(std::memory_order_relaxed), first_seq());
-    if (t == first_seq() || is_claimed(t - 1)) {
-        for (std::uint64_t steps = 0; steps < 4 * shape_.slots(); ++steps) {
-            if (!is_claimed(t)) return t;
-            t = shape_.laps_from(t, word(t).laps_ahead_of(shape_.lap(t))) + 1;
-        }
-        return t;
+    if (t != first_seq() && (t > ring::last_seq_of_any_ring || !is_claimed(t - 1))) return head_by_scan();
+    for (std::uint64_t steps = 0; steps < 4 * shape_.slots(); ++steps) {
+        if (!is_claimed(t)) return t;
+        const seq_t seq = ring::seq_ahead(shape_, t, word(t).laps_ahead_of(shape_.lap(t)));
+        if (seq == evbus::no_seq) return head_by_scan();
+        t = seq + 1;
     }
+    return t;
+}
+
+seq_t dead_ring::head_by_scan() const noexcept {
     seq_t head = first_seq();
     for (std::uint64_t i = 0; i < shape_.slots(); ++i) {
         const seq_t nearest = first_seq() + i;
         if (!is_claimed(nearest)) continue;
-        head = std::max(head, shape_.laps_from(nearest, word(nearest).laps_ahead_of(shape_.lap(nearest))) + 1);
+        const seq_t seq = ring::seq_ahead(shape_, nearest, word(nearest).laps_ahead_of(shape_.lap(nearest)));
+        if (seq != evbus::no_seq) head = std::max(head, seq + 1);
     }
     return head;
 }

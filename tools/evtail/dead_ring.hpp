@@ -37,6 +37,7 @@ private:
     void read_exactly(void* to, std::size_t bytes, std::uint64_t at) const;
     void read_words();
     [[nodiscard]] seq_t find_head() const noexcept;
+    [[nodiscard]] seq_t head_by_scan() const noexcept;
     [[nodiscard]] bool is_claimed(seq_t seq) const noexcept;
 
     std::string path_;
