@@ -22,6 +22,9 @@ tools/dev.sh test       install, build and run all tests, sanitizer builds inclu
 tools/dev.sh clang      build with clang++ (warnings are errors) and run its tests
 tools/dev.sh asan       address and undefined-behaviour sanitizers, all tests that allow them
 tools/dev.sh tsan       thread sanitizer, the tests made for it
+tools/dev.sh fuzz [TARGET] [SECONDS]  libFuzzer on one target (default: all) for 60 s each, or as said
+tools/dev.sh sweep      kills and stops real processes at every probe, at length; prints one table
+tools/dev.sh models     the large instances of the models: minutes, and up to 6 GB
 tools/dev.sh bench      release build and the benchmarks
 tools/dev.sh format     clang-format over all sources
 tools/dev.sh tidy       clang-tidy over all compiled sources
@@ -49,7 +52,7 @@ install_missing() {
     boost_is_there || missing="$missing libboost-dev"
     if command -v dpkg-query >/dev/null; then
         for package in libxxhash-dev doctest-dev libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libre2-dev \
-            libclang-rt-14-dev; do
+            libclang-rt-14-dev spin relacy-dev; do
             installed "$package" || missing="$missing $package"
         done
     fi
@@ -150,6 +153,23 @@ run_stages() {
     finish
 }
 
+# Every sweep in its long form, each in turn, and one table of all that was tried.
+run_sweeps() {
+    configure_debug
+    targets=$(ninja -C "$trees/debug" -t targets all | sed -n 's/^\(tests\/sweep_[a-z_]*\):.*/\1/p')
+    # shellcheck disable=SC2086 # a list of words
+    ninja -C "$trees/debug" ${JOBS:+-j "$JOBS"} --quiet $targets
+    table=$trees/debug/sweep-table.txt
+    rm -f "$table"
+    fine=0
+    for target in $targets; do
+        say "$target"
+        EVBUS_SWEEP_TABLE=$table EVBUS_ROUNDS=${EVBUS_ROUNDS:-1000} "$trees/debug/$target" -m >&2 || fine=1
+    done
+    python3 tools/dev/sweep_table.py "$table" "$@" || fine=1
+    return $fine
+}
+
 sources() { git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' | while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
 
 command=${1:-help}
@@ -172,6 +192,9 @@ demo)
 test)
     install_missing
     # Longer runs and sweeps look at this; the sanitizers make everything several times slower.
+    # What a plain meson test may skip for want of a tool must run here.
+    EVBUS_TEST_COMPLETE=1
+    export EVBUS_TEST_COMPLETE
     stage debug
     EVBUS_TEST_SHORT=1
     export EVBUS_TEST_SHORT
@@ -179,9 +202,27 @@ test)
     stage tsan
     finish
     ;;
+models)
+    install_missing
+    exec nice python3 tests/model/run_models.py --large "$@"
+    ;;
 clang) run_stages clang ;;
 asan) run_stages asan ;;
 tsan) run_stages tsan ;;
+fuzz)
+    configure_asan
+    targets=${1:-"header members frame slots dead_ring"}
+    EVBUS_FUZZ_SECONDS=${2:-60} EVBUS_FUZZ_KEEP=1
+    export EVBUS_FUZZ_SECONDS EVBUS_FUZZ_KEEP
+    for target in $targets; do
+        [ -d "tests/fuzz/corpus/$target" ] || die "no fuzz target '$target'; there are: $(ls tests/fuzz/corpus | tr '\n' ' ')"
+        program=$trees/asan/tests/fuzz/fuzz_$target
+        ninja -C "$trees/asan" ${JOBS:+-j "$JOBS"} --quiet "tests/fuzz/fuzz_$target"
+        say "$target for $EVBUS_FUZZ_SECONDS s; what it finds is kept as $program.*"
+        tests/fuzz/run.sh "$program" "tests/fuzz/corpus/$target"
+    done
+    ;;
+sweep) run_sweeps "$@" ;;
 bench)
     configure_release
     compile release
