@@ -145,6 +145,33 @@ TEST_CASE("gap: one byte changed in a sealed segment hides one commit, as damage
     }
 }
 
+TEST_CASE("gap: a log that cannot be read is no gap; who waits without a pause of his own does not spin, and goes on when it can be read") {
+    old_log o;
+    const std::string aside = o.w.place().file("aside");
+    std::filesystem::rename(o.path(1), aside);
+    std::filesystem::create_directory(o.path(1)); // reading it is an error of the system
+    consumer c(o.on, {.from = from::seq(1)});
+    ledger l;
+    const auto poll = [&] { return c.poll([&](const event& e) { l.event(e); }, [&](const gap& g) { l.gap(g); }); };
+    consume_status s = poll();
+    while (s == consume_status::delivered) s = poll();
+    CHECK(s == consume_status::log_failed);
+    CHECK_FALSE(c.failure().empty());
+    for (int i = 0; i < 5; ++i) {
+        const std::int64_t before = detail::steady_ns();
+        CHECK(c.wait(std::chrono::milliseconds(4))); // poll may try again, but not at once
+        CHECK(detail::steady_ns() - before >= 4'000'000);
+        CHECK(poll() == consume_status::log_failed);
+    }
+    CHECK(l.gaps.empty());
+    std::filesystem::remove(o.path(1));
+    std::filesystem::rename(aside, o.path(1));
+    read_to(c, l, o.last);
+    INFO(l.text());
+    CHECK(l.all_of({{1, o.pen.count()}}));
+    CHECK(adds_up(c, 1));
+}
+
 TEST_CASE("gap: an event whose middle was lost is incomplete; the next one is whole") {
     world w({.slots = 64, .pacing = pacing::overwrite});
     const bus on = w.bus();
