@@ -57,11 +57,12 @@ public:
     }
     void filtered() noexcept { ++tally_.filtered; }
     void voided(std::uint64_t seqs = 1) noexcept { tally_.voids += seqs; }
-    /// Seqs that cannot be given. Open events go on if their next fragment fits.
+    /// Seqs that cannot be given. Open events go on after one such seq, if their next fragment fits.
     template <class OnGap>
     void gap(seq_range range, gap_cause cause, OnGap&& on_gap) {
         if (range.count() == 0) return;
         last_gap_ = range.last;
+        for (open_event& o : open_) o.missing += range.count();
         give_gap({range, cause, range.count()}, on_gap);
     }
     /// A publisher is gone: what it left open was never published.
@@ -86,6 +87,7 @@ private:
         publisher_id publisher;
         seq_range seqs;
         std::uint64_t count;
+        std::uint64_t missing; ///< seqs in gaps since its last fragment
         std::uint32_t total;
         std::uint64_t topic_hash;
         std::string topic;
@@ -115,20 +117,23 @@ private:
         if (!f.is_fragment()) return give_single(seq, f, published_ns, on_event);
         if (at == open_.size()) {
             if (!f.is_first()) return orphan(seq, on_gap);
-            open_.push_back({f.publisher(), {seq, seq}, 0, f.total, f.header.topic_hash, std::string(f.topic),
+            open_.push_back({f.publisher(), {seq, seq}, 0, 0, f.total, f.header.topic_hash, std::string(f.topic),
                              {f.headers_block.begin(), f.headers_block.end()}, {}});
         }
         open_event& o = open_[at];
         o.payload.insert(o.payload.end(), f.payload.begin(), f.payload.end());
         o.seqs.last = seq;
+        o.missing = 0;
         ++o.count;
         ++tally_.open;
         open_bytes_ += f.payload.size();
         if (o.payload.size() == o.total) return give_joined(at, published_ns, on_event);
         if (open_bytes_ > max_open_bytes_) drop_oldest(on_gap);
     }
+    /// Two seqs in gaps may have been the end of this event and the beginning of another of the same length: then
+    /// offsets that meet say nothing.
     [[nodiscard]] static bool continues(const open_event& o, const frame_view& f) noexcept {
-        return f.is_fragment() && f.offset == o.payload.size() && f.offset != 0 && f.total == o.total &&
+        return o.missing < 2 && f.is_fragment() && f.offset == o.payload.size() && f.offset != 0 && f.total == o.total &&
                f.publisher() == o.publisher && f.header.topic_hash == o.topic_hash && f.topic == o.topic;
     }
     /// The rest of an event whose beginning this reader has not: begun before its start, or lost.
