@@ -76,7 +76,7 @@ case_result run(const setup_role& r, const std::optional<strike>& at,
     if (stopped && r.with_log) {
         wrong.expect(use(s).find("held by") != std::string::npos, "the stopped holder of the log's LOCK is not named");
     } else if (stopped && at->at == probe::unlink_locked) {
-        wrong.expect(use(s).find("closed") != std::string::npos, "nobody says that the ring was closed");
+        wrong.expect(use(s).find("removing it does not get on") != std::string::npos, "nobody says who is in the way");
     } else {
         if (stopped && r.meanwhile) r.meanwhile(s);
         must_work(use(s, &epoch));

@@ -34,6 +34,13 @@ TEST_CASE("sweep: a publisher of small events, killed and stopped at each probe"
     sweep(small_events, all_faults, is_publishing);
 }
 
+TEST_CASE("sweep: a publisher on a paced bus without a recorder, killed and stopped at each probe") {
+    role paced = small_events; // the verdict stands: nobody waits
+    paced.name = "publisher, paced, without a recorder";
+    paced.shape.pacing = ring::pacing_mode::paced;
+    sweep(paced, all_faults, is_publishing);
+}
+
 TEST_CASE("sweep: a publisher of large events, killed and stopped at each probe") {
     sweep(large_events, all_faults, is_publishing);
 }

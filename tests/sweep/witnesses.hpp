@@ -99,7 +99,12 @@ public:
           start_(sub.next()) {}
 
     std::size_t look() {
-        return sub.poll([&](const event& e) { check(e); }, [&](const gap& g) { gaps_.push_back(g); });
+        return sub.poll([&](const event& e) { check(e); },
+                        [&](const gap& g) {
+                            wrong_->expect(g.cause == gap_cause::overwritten || g.cause == gap_cause::incomplete,
+                                           name_ + ": " + ring_test::text_of(g));
+                            gaps_.push_back(g);
+                        });
     }
     [[nodiscard]] std::uint64_t delivered() const { return sub.losses().events; }
     [[nodiscard]] const std::vector<gap>& gaps() const { return gaps_; }

@@ -178,6 +178,10 @@ inline case_result run_case(const role& r, const std::optional<strike>& at,
         switch (at->what) {
         case fault::killed:
             w.go_on(w.laps(2));
+            if (r.publishes && r.frames == 1 && holds_a_slot(at->at))
+                w.wrong.expect(
+                    !w.member.was_given(author_victim, static_cast<std::uint32_t>(w.page->started.load() - 1)),
+                    "an event whose publisher died in it was given");
             if (!r.pause)
                 w.wrong.expect(w.member.sub.losses().voids - voids_before <= r.frames,
                                "one end cost more than one event");

@@ -229,10 +229,15 @@ inline void finish_removal(const bus& closed) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
     while (closed.is_current() && std::chrono::steady_clock::now() < deadline)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    if (closed.is_current() && !ring::unlink_closed(closed.name(), closed.epoch()))
-        throw error(errc::retired, {"open bus " + closed.name(), ring::shm_path(ring::ring_object(closed.name())),
-                                    "it was closed, and its name cannot be taken away by this user",
-                                    "its owner can: evctl remove " + closed.name() + " --force"});
+    errno = 0;
+    if (!closed.is_current() || ring::unlink_closed(closed.name(), closed.epoch())) return;
+    const bool at_work = errno == 0; // its creation byte is held: whoever removes it is stopped in the middle of it
+    throw error(at_work ? errc::busy : errc::retired,
+                {"open bus " + closed.name(), ring::shm_path(ring::ring_object(closed.name())),
+                 at_work ? "it was closed, and the process that is removing it does not get on"
+                         : "it was closed, and its name cannot be taken away by this user",
+                 at_work ? "let that process go on, or end it, and try again"
+                         : "its owner can: evctl remove " + closed.name() + " --force"});
 }
 
 } // namespace detail
