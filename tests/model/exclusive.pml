@@ -1,0 +1,267 @@
+/* An exclusive bus: one publisher, plain stores, nobody steps over the living; and how it is closed.
+ *
+ * code      include/evbus/ring/claimer.hpp (claim_alone, close_alone), repair.hpp (remains_of, sweep), retire.hpp
+ * models    the publisher's stores go through a buffer in order (x86; other orders: tests/weak); a retirer's
+ *           membarrier empties it; a dying process's buffer is emptied before its lock is free
+ * left out  pacing, names, bells; a stopped publisher holds its readers up, which an exclusive bus says of itself
+ * faults    the first life dies anywhere, a second life takes its number; with -DRETIRERS=2 the first one dies
+ *
+ * law told_is_below  what was told published lies below every seq at which a reader ended or a retirer closed
+ * law end_is_final   no seq at or above such an end is ever walked over as a void: the next ring may begin there
+ * law void_is_void   what some reader called void is never told published
+ * law whole_copy     a copy that passed the second look is what was committed there
+ *
+ * small -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=1
+ * small -DSEQS=6 -DEVENTS=2 -DMORE=1 -DREADERS=1 -DRETIRERS=0
+ * large -DSEQS=4 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=2 -DCLOSED_AT
+ * large -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=2 -DRETIRERS=1
+ * large -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=1 -DCLOSED_AT
+ *
+ * mutation NO_BARRIER   breaks told_is_below  the retirer looks without a membarrier
+ * mutation NO_WISH      breaks told_is_below  the retirer swaps the head's word without having said so before
+ * mutation LOOK_FIRST   breaks told_is_below  the publisher looks for the wish before its store only
+ * mutation ALWAYS_DEAD  breaks end_is_final   who proves the publisher dead makes its word a void also when a wish stands
+ * mutation SECOND_RETIRER breaks end_is_final  two retirers, and no word of ctl in which the first says where the end is;
+ *                                             with such a word (CLOSED_AT) it holds
+ *     with -DSEQS=4 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=2
+ * mutation REDO         breaks void_is_void   a new life publishes at the seq that the old one left unfinished
+ *     with -DSEQS=6 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=0
+ * mutation STALL        breaks void_is_void   a reader steps over the living publisher
+ * mutation ONE_LOOK     breaks whole_copy     a reader does not look a second time
+ *     with -DSEQS=6 -DEVENTS=3 -DMORE=0 -DREADERS=1 -DRETIRERS=0
+ */
+#ifndef SLOTS
+#define SLOTS 2
+#endif
+#include "word.inc"
+#ifdef STALL
+#define STALLS true
+#else
+#define STALLS false
+#endif
+
+hidden byte told_is_below, end_is_final, void_is_void, whole_copy;
+
+byte cell[2 * SLOTS];   /* the words, then the payloads */
+#define word cell
+#define DATA(seq) (SLOTS + SLOT(seq))
+chan buffer = [4] of { byte, byte };
+byte holder;            /* which life holds number 1; 0: none */
+byte lives_over;
+bool wish;              /* ctl's `closing` */
+byte closed_at;         /* with -DCLOSED_AT */
+
+byte last_told, last_void;
+byte the_end = 255;     /* the lowest */
+bool told[SEQS], called_void[SEQS];
+
+active proctype Store_buffer() {
+    byte where, what;
+end_idle:
+    do
+    :: atomic { buffer ? where, what -> cell[where] = what }
+    od
+}
+
+inline ended_at(seq) {
+    LAW(told_is_below, last_told < seq);
+    LAW(end_is_final, last_void < seq);
+    if :: seq < the_end -> the_end = seq :: else fi
+}
+inline walk_void(seq) {
+    LAW(void_is_void, !told[seq]);
+    LAW(end_is_final, seq < the_end);
+    called_void[seq] = true;
+    if :: seq > last_void -> last_void = seq :: else fi
+}
+
+/* remains_of: what the unfinished word of a dead publisher becomes; after the proof. */
+inline remains(seq, old) {
+#ifdef ALWAYS_DEAD
+    becomes = WITH(old, DEAD)
+#else
+    if
+    :: !wish -> becomes = WITH(old, DEAD)
+    :: else ->
+#ifdef CLOSED_AT
+        becomes = (closed_at == 0 || closed_at == (seq) -> WORD(LAP_OF(old), 0, CLOSED) : WITH(old, DEAD))
+#else
+        becomes = (word[SLOT((seq) + 1)] == WORD(LAP((seq) + 1), 0, CLOSED) -> WITH(old, DEAD) : WORD(LAP_OF(old), 0, CLOSED))
+#endif
+    fi
+#endif
+}
+
+inline maybe_die() {
+    if :: life == 1 -> goto leave :: skip fi
+}
+
+proctype Publisher(byte life; byte events) {
+    byte t = FIRST, seen, becomes, k;
+    bool ok;
+    atomic { holder == 0 && lives_over + 1 == life -> holder = life };
+    do
+    :: k < SLOTS ->
+        seen = word[k];
+        if
+        :: PHASE_OF(seen) == WRITING ->
+            atomic { t = LAP_OF(seen) * SLOTS + k };
+            remains(t, seen);
+#ifdef REDO
+            break
+#else
+            swap(word[k], becomes)
+#endif
+        :: else -> k++
+        fi
+    :: else -> t = FIRST; break
+    od;
+    do
+    :: t >= SEQS -> goto leave
+    :: else ->
+        atomic {
+            seen = word[SLOT(t)];
+            if
+            :: PHASE_OF(seen) == CLOSED -> goto leave
+            :: LAP_OF(seen) >= LAP(t) && PHASE_OF(seen) != CLOSED && PHASE_OF(seen) != WRITING -> t++
+            :: else -> break
+            fi
+        }
+    od;
+    do
+    :: events == 0 || t >= SEQS -> break
+    :: else ->
+        if :: wish -> buffer ! SLOT(t), WORD(LAP(t), 0, CLOSED); break :: else fi;
+        maybe_die();
+        buffer ! SLOT(t), WORD(LAP(t), 1, WRITING);
+        maybe_die();
+#ifndef LOOK_FIRST
+        if :: wish -> maybe_die(); buffer ! SLOT(t), WORD(LAP(t), 0, CLOSED); break :: else fi;
+#endif
+        maybe_die();
+        buffer ! DATA(t), t;
+        maybe_die();
+        buffer ! SLOT(t), WORD(LAP(t), 1, COMMITTED);
+        atomic {
+            LAW(void_is_void, !called_void[t]);
+            LAW(told_is_below, t < the_end);
+            told[t] = true;
+            last_told = t;
+            events--;
+            t++
+        }
+    od;
+leave:
+    empty(buffer);
+    atomic { holder = 0; lives_over++ }
+}
+
+proctype Reader() {
+    byte p = FIRST, seen, copy, becomes;
+    bool ok, proven;
+    do
+    :: p >= SEQS -> break
+    :: else ->
+        atomic { /* blocks while there is nothing to do */
+            (LAP_OF(word[SLOT(p)]) >= LAP(p) && !(word[SLOT(p)] == WORD(LAP(p), 1, WRITING) && holder != 0 && !STALLS) ||
+             (lives_over == 2 && LAP_OF(word[SLOT(p)]) < LAP(p))) -> seen = word[SLOT(p)]
+        };
+        if
+        :: LAP_OF(seen) < LAP(p) -> break
+        :: LAP_OF(seen) > LAP(p) -> p++
+        :: LAP_OF(seen) == LAP(p) && PHASE_OF(seen) == COMMITTED ->
+            copy = cell[DATA(p)];
+            atomic {
+                if
+#ifndef ONE_LOOK
+                :: word[SLOT(p)] != seen
+#endif
+                :: else -> LAW(whole_copy, copy == p)
+                fi;
+                copy = 0;
+                p++
+            }
+        :: LAP_OF(seen) == LAP(p) && (PHASE_OF(seen) == DEAD || PHASE_OF(seen) == STALLED) -> atomic { walk_void(p); p++ }
+        :: LAP_OF(seen) == LAP(p) && PHASE_OF(seen) == CLOSED -> atomic { ended_at(p) }; break
+        :: LAP_OF(seen) == LAP(p) && PHASE_OF(seen) == WRITING ->
+            proven = (holder == 0);
+            if
+            :: proven -> remains(p, seen); swap(word[SLOT(p)], becomes)
+#ifdef STALL
+            :: !proven -> swap(word[SLOT(p)], WITH(seen, STALLED))
+#endif
+            :: else
+            fi
+        fi;
+        atomic { seen = 0; becomes = 0; ok = false; proven = false }
+    od
+}
+
+proctype Retirer(bool may_die) {
+    byte t, seen, becomes, where, what;
+    bool ok;
+#ifndef NO_WISH
+    wish = true;
+#endif
+    if :: may_die -> goto gives_up :: skip fi;
+#ifndef NO_BARRIER
+    d_step { do :: nempty(buffer) -> buffer ? where, what; cell[where] = what :: empty(buffer) -> break od };
+#endif
+look:
+    if :: may_die -> goto gives_up :: skip fi;
+#if defined(CLOSED_AT) && !defined(SECOND_RETIRER)
+    if :: closed_at != 0 -> t = closed_at; goto closed :: else fi;
+#endif
+    t = FIRST;
+    do
+    :: t >= SEQS -> goto gives_up
+    :: else ->
+        atomic {
+            seen = word[SLOT(t)];
+            if
+            :: LAP_OF(seen) < LAP(t) -> break
+            :: LAP_OF(seen) >= LAP(t) && PHASE_OF(seen) == CLOSED -> t = SEQ_NEAR(t, seen); goto closed
+            :: else -> t = SEQ_NEAR(t, seen) + 1
+            fi
+        }
+    od;
+    /* The last claim's owner may have died in it: then its slot is where the ring ends. */
+    if
+    :: t > FIRST ->
+        atomic { becomes = word[SLOT(t - 1)]; ok = (becomes == WORD(LAP(t - 1), 1, WRITING)) };
+        if
+        :: ok && holder == 0 -> seen = becomes; remains(t - 1, seen); swap(word[SLOT(t - 1)], becomes); goto look
+        :: else
+        fi
+    :: else
+    fi;
+#ifdef CLOSED_AT
+    atomic { if :: closed_at == 0 -> closed_at = t :: else -> goto look fi };
+    if :: may_die -> goto gives_up :: skip fi;
+#endif
+    swap(word[SLOT(t)], WORD(LAP(t), 0, CLOSED));
+    if :: ok :: else -> goto look fi;
+closed:
+    atomic { ended_at(t) };
+gives_up:
+    skip
+}
+
+init {
+    byte k;
+    atomic {
+        do :: k < SLOTS -> word[k] = WORD(0, 0, DEAD); k++ :: else -> break od;
+        run Publisher(1, EVENTS);
+        run Publisher(2, MORE);
+        run Reader();
+#if READERS > 1
+        run Reader();
+#endif
+#if RETIRERS > 1
+        run Retirer(true);
+#endif
+#if RETIRERS > 0
+        run Retirer(false)
+#endif
+    }
+}
