@@ -46,6 +46,13 @@ const role waker{.name = "publisher that wakes a reader",
                          w.look();
                          ::sched_yield();
                      },
+                 .struck =
+                     [](world& w, const strike& at) {
+                         // Cleared before somebody was woken it would cost the sleeper its wake-up.
+                         if (at.at == probe::bell_answered || at.at == probe::bell_counted)
+                             w.wrong.expect(w.t.at().ctl().data_bell.sleepers.load() != 0,
+                                            "nobody can see that a reader sleeps");
+                     },
                  .after = wake_it_for_good};
 bool is_of_the_bell(probe p) { return p >= probe::bell_answered && p <= probe::bell_done; }
 

@@ -142,6 +142,7 @@ struct role {
     std::optional<strike> pause{};        ///< it is stopped there and lapped once before anything else
     std::function<void(world&)> before{}; ///< the scene, before the victim is there
     std::function<void(world&, const victim&)> meanwhile{}; ///< instead of step(), while it runs
+    std::function<void(world&, const strike&)> struck{};    ///< what has to stand right after the strike
     std::function<void(world&)> after{};                    ///< the end of the scene, before what has to hold in each
 };
 
@@ -174,6 +175,7 @@ inline case_result run_case(const role& r, const std::optional<strike>& at,
     case_result out;
     out.struck = v.was_struck();
     const std::uint64_t voids_before = w.member.sub.losses().voids, gave_back = w.notices(notice_kind::given_back);
+    if (out.struck && r.struck) r.struck(w, *at);
     if (out.struck) {
         switch (at->what) {
         case fault::killed:
