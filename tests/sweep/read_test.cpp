@@ -28,8 +28,12 @@ const role sleeper{
     .life = [](const std::string& name, const shared_page& page) { return read_some(bus::open(name), page, 12); },
     .publishes = false,
     .meanwhile =
-        [](world& w, const victim&) {
-            if (w.t.at().ctl().data_bell.sleepers.load() != 0) w.step(); // one event for each sleep
+        [](world& w, const victim& v) {
+            const bool flagged = w.t.at().ctl().data_bell.sleepers.load() != 0;
+            if (flagged && v.sleeps())
+                w.step(); // one event of each for each sleep
+            else
+                ::sched_yield();
         }};
 
 /// A publisher that dies in mid-write is the other process of the scene.

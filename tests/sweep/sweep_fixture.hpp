@@ -122,6 +122,14 @@ public:
     [[nodiscard]] bool was_struck() const { return now_ == state::stopped || now_ == state::killed; }
     /// Its exit code, once it has ended.
     [[nodiscard]] int code() const { return code_; }
+    /// Is it waiting in the kernel? A flag that says so is set a moment earlier.
+    [[nodiscard]] bool sleeps() const {
+        std::ifstream in("/proc/" + std::to_string(process_.pid()) + "/stat");
+        std::string line;
+        std::getline(in, line);
+        const std::size_t name_ends = line.rfind(')');
+        return name_ends != std::string::npos && line.size() > name_ends + 2 && line[name_ends + 2] == 'S';
+    }
     void go_on() {
         now_ = state::runs;
         process_.go_on();

@@ -74,8 +74,9 @@ role waits_for_pace(ring::pacing_mode mode) {
                     for (int i = 0; i < 30; ++i) w.a.publish(false);
                 },
             .meanwhile =
-                [](world& w, const victim&) {
-                    if (w.t.at().ctl().frontier_bell.sleepers.load() != 0 || w.page->told.load() == 10)
+                [](world& w, const victim& v) {
+                    const bool flagged = w.t.at().ctl().frontier_bell.sleepers.load() != 0;
+                    if (w.page->told.load() == 10 || (flagged && v.sleeps()))
                         w.look();
                     else
                         ::sched_yield();
