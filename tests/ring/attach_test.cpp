@@ -61,7 +61,7 @@ TEST_CASE("attach: each thing that can be wrong with a ring's description has it
     CHECK(s.after([](d& x) { x.magic ^= 1; }) == errc::not_a_bus);
     CHECK(s.after([](d& x) { x.byte_order = 0x04030201; }) == errc::byte_order);
     CHECK(s.after([](d& x) { x.version += 1; }) == errc::wrong_version);
-    CHECK(s.after([](d& x) { x.incompatible = 1; }) == errc::unknown_feature);
+    CHECK(s.after([](d& x) { x.incompatible = 1 << 1; }) == errc::unknown_feature);
     CHECK(s.after([](d& x) { x.compatible = ~std::uint64_t{0}; }) == std::nullopt); // may be ignored
     CHECK(s.after([](d& x) { x.slots = 100; }) == errc::bad_geometry);
     CHECK(s.after([](d& x) { x.slots = 128; }) == errc::bad_geometry);
@@ -104,7 +104,8 @@ TEST_CASE("attach: each thing that can be wrong with a control object has its ow
     CHECK(s.with_ctl(&c::magic, 1) == errc::not_a_bus);
     CHECK(s.with_ctl(&c::byte_order, 0x04030201) == errc::byte_order);
     CHECK(s.with_ctl(&c::version, 99) == errc::wrong_version);
-    CHECK(s.with_ctl(&c::incompatible, 1) == errc::unknown_feature);
+    CHECK(s.with_ctl(&c::incompatible, 1 << 1) == errc::unknown_feature);
+    CHECK(s.with_ctl(&c::incompatible, ring::exclusive_feature) == errc::bad_geometry); // its ring says nothing of that
     CHECK(s.with_ctl(&c::compatible, ~std::uint64_t{0}) == std::nullopt);
     CHECK(s.with_ctl(&c::file_bytes, 1) == errc::bad_geometry);
     CHECK(s.with_ctl(&c::epoch, 1) == errc::bad_geometry);

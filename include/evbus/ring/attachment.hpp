@@ -167,12 +167,13 @@ private:
                                               "it has layout version " + std::to_string(narrow[1]) + ", this library knows " +
                                                   std::to_string(ring_format_version),
                                               "use the same library in all processes"});
-        if (head[5] != description_.raw.epoch || head[4] != ctl_bytes || table[0] != sizeof(ctl_header) ||
-            table[1] != sizeof(member_entry) || table[2] != member_count)
-            throw error(errc::bad_geometry, {"attach to bus", path, "its header contradicts its ring", recreate});
         if ((head[3] & ~known_incompatible) != 0)
             throw error(errc::unknown_feature, {"attach to bus", path, "it uses feature bits that this library does not know",
                                                 "use a newer library"});
+        if (head[3] != description_.raw.incompatible || head[5] != description_.raw.epoch || head[4] != ctl_bytes ||
+            table[0] != sizeof(ctl_header) ||
+            table[1] != sizeof(member_entry) || table[2] != member_count)
+            throw error(errc::bad_geometry, {"attach to bus", path, "its header contradicts its ring", recreate});
     }
 
     checked_description description_;

@@ -34,7 +34,7 @@ public:
           alone_(at.description().exclusive()), unfenced_(fences::can_ring_unfenced()) {}
 
     /// Claims the next free seq. After `claimed` exactly one of commit() and abandon() follows.
-    [[nodiscard]] claim_status claim() noexcept {
+    [[nodiscard, gnu::always_inline]] inline claim_status claim() noexcept {
         if (alone_) return claim_alone();
         for (std::uint64_t looks = 0;; ++looks) {
             const seq_t t = next_;

@@ -35,7 +35,7 @@ public:
     slot_reader(const attachment& at, filter_set& wanted)
         : at_(&at), wanted_(&wanted), shape_(at.shape()), copy_(at.shape().slot_bytes() / 8) {}
 
-    [[nodiscard]] slot_state read(seq_t seq) noexcept {
+    [[nodiscard, gnu::always_inline]] inline slot_state read(seq_t seq) noexcept {
         const shared_word* slot = at_->slot(seq);
         const std::uint64_t lap = shape_.lap(seq);
         // SYNC slot-read
@@ -47,15 +47,18 @@ public:
         word_ = slot_word(bits);
         if (bits >> 16 != lap || word_.phase() != phase::committed) [[unlikely]] return state_of(lap);
 
-        load_words(copy_.data() + 1, slot + 1, 3);
-        copy_[0] = bits;
-        const std::uint64_t hash = copy_[1];
-        const std::uint64_t lengths = copy_[3];
+        const std::uint64_t hash = slot[1].load(std::memory_order_relaxed);
+        const std::uint64_t lengths = slot[3].load(std::memory_order_relaxed);
         const hash_verdict by_hash = wanted_->by_hash(hash);
         std::size_t words = 4;
         if (by_hash != hash_verdict::rejected) {
             words = frame_words(slot, lengths);
-            load_words(copy_.data() + 4, slot + 4, words - 4);
+            std::uint64_t* copy = copy_.data();
+            copy[0] = bits;
+            copy[1] = hash;
+            copy[2] = slot[2].load(std::memory_order_relaxed);
+            copy[3] = lengths;
+            load_words(copy + 4, slot + 4, words - 4);
         }
         mark(probe::read_copied);
         std::atomic_thread_fence(std::memory_order_acquire);
@@ -88,6 +91,8 @@ public:
         const seq_t resume = newest - shape_.slots() + shape_.slots() / 8 + 1;
         return resume > seq && is_claimed(*at_, resume) ? resume : seq + 1;
     }
+    /// The first line alone: all that a rejected frame costs.
+    void prefetch_head(seq_t seq) const noexcept { detail::prefetch_for_read(at_->slot(seq)); }
     void prefetch(seq_t seq) const noexcept {
         const auto* line = reinterpret_cast<const std::byte*>(at_->slot(seq));
         detail::prefetch_for_read(line);
