@@ -146,6 +146,7 @@ bool capture::look_at_unfinished() {
         drain_to_ = next_; // the only publisher of an exclusive bus: nothing stands behind it
         return false;
     case ring::stall_watch::verdict::changed: bell_.ring(ctl_.place().number()); return true;
+    case ring::stall_watch::verdict::is_closed: closed_ = true; return false;
     case ring::stall_watch::verdict::is_void:
         add([&](log::batch& b) { return b.add_void({next_, next_}); });
         ++next_;

@@ -142,6 +142,21 @@ TEST_CASE("exclusive: who dies over a closed head leaves it closed") {
     CHECK(t.word(2).phase() == phase::closed);
 }
 
+TEST_CASE("exclusive: a reader that may not repair sees the end behind a closer that died over it, and no void") {
+    test_bus t(alone);
+    t.publish("a", "1");
+    REQUIRE(ring::retire(t.at(), soon) == 2);
+    t.set_phase(2, phase::writing, 2); // a claim of number 2, which nobody holds, over CLOSED
+    subscriber looker(bus::observe(t.name()), {.from = from::oldest()});
+    while (!looker.retired()) {
+        looker.poll([](const event&) {});
+        looker.wait(std::chrono::milliseconds(1));
+    }
+    CHECK(looker.losses().voids == 0);
+    CHECK(looker.next() == 2);
+    CHECK(t.word(2).phase() == phase::writing);
+}
+
 TEST_CASE("exclusive: closed under full load again and again, no event that was told published is beyond the end") {
     for (int round = 0; round < rounds(60, 10); ++round) {
         const shm_cleaner name(unique_name());

@@ -32,7 +32,7 @@ namespace ring {
 /// stall_wait, once a later seq is claimed.
 class stall_watch {
 public:
-    enum class verdict : std::uint8_t { wait, changed, is_void };
+    enum class verdict : std::uint8_t { wait, changed, is_void, is_closed };
 
     /// `tell` hears of repairs; it outlives this.
     explicit stall_watch(const attachment& at, const notice_hook* tell = nullptr) noexcept : at_(&at), tell_(tell) {}
@@ -77,8 +77,9 @@ private:
         const bool same = load_word(*at_, seq_) == word_;
         if (!same) return verdict::changed;
         if (!owner_is_dead(*at_, word_.owner()) || load_word(*at_, seq_) != word_) return verdict::wait;
+        const bool is_end = remains_of(*at_, seq_, word_).phase() == phase::closed;
         mark(probe::read_void_proven);
-        return verdict::is_void;
+        return is_end ? verdict::is_closed : verdict::is_void;
     }
 
     const attachment* at_;
