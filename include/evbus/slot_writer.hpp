@@ -42,6 +42,13 @@ public:
         if (pen_ == nullptr || bytes.size() > room()) return false;
         ring::shared_word* to = pen_->payload_words();
         while (!bytes.empty()) {
+            if (size_ % 8 == 0 && bytes.size() >= 8) {
+                const std::size_t whole = bytes.size() & ~std::size_t{7};
+                (void)ring::store_bytes(to + size_ / 8, bytes.first(whole));
+                size_ += whole;
+                bytes = bytes.subspan(whole);
+                continue;
+            }
             const std::size_t at = size_ % 8, n = std::min(8 - at, bytes.size());
             std::memcpy(word_.data() + at, bytes.data(), n);
             std::uint64_t whole;
