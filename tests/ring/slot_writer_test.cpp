@@ -125,6 +125,17 @@ TEST_CASE("slot_writer: stepped over while it was open, its bytes are published 
     for (seq_t s = p.seq - 63; s <= p.seq; ++s) CHECK(t.word(s).phase() != phase::stalled);
 }
 
+TEST_CASE("slot_writer: a publisher that goes while its slot is open leaves a void") {
+    test_bus t;
+    alignas(slot_writer) std::byte room[sizeof(slot_writer)]; // never destroyed: the publisher was to outlive it
+    {
+        publisher going(t.bus(), {.name = "going"});
+        new (room) slot_writer(going.claim(x, 8));
+        CHECK(t.word(1).phase() == phase::writing);
+    }
+    CHECK(t.word(1).phase() == phase::dead);
+}
+
 TEST_CASE("slot_writer: a forked child's claim does nothing") {
     test_bus t;
     slot_writer w = t.pen().claim(x, 8);

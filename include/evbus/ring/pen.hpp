@@ -36,6 +36,10 @@ public:
     }
     pen(const pen&) = delete;
     pen& operator=(const pen&) = delete;
+    /// A slot that is still open would stay unfinished behind a number that left in good order.
+    ~pen() {
+        if (open_) abandon();
+    }
 
     published publish(const topic& to, std::span<const std::byte> payload, const publish_options& with, std::int64_t limit) noexcept {
         if (busy()) [[unlikely]] return {why_busy()};
