@@ -69,7 +69,9 @@ public:
     /// place, to `on_gap(const gap&)`. Never waits.
     template <class OnEvent, class OnGap>
     consume_status poll(OnEvent&& on_event, OnGap&& on_gap, const poll_limits& limits = {}) {
-        return c_->poll(on_event, on_gap, limits);
+        const consume_status s = c_->poll(on_event, on_gap, limits);
+        c_->settle(s);
+        return s;
     }
     template <class OnEvent>
     consume_status poll(OnEvent&& on_event, const poll_limits& limits = {}) {
@@ -77,6 +79,8 @@ public:
     }
     /// Waits until poll has something to do, at most `timeout`. True when it has.
     bool wait(std::chrono::nanoseconds timeout) noexcept { return c_->wait(timeout.count()); }
+    /// As subscriber::fd(): readable whenever poll has something to do, in ring or log.
+    [[nodiscard]] int fd() { return c_->fd(); }
 
     [[nodiscard]] consumer_mode mode() const noexcept { return c_->mode; }
     [[nodiscard]] consumer_lag lag() const noexcept { return c_->lag(); }
@@ -268,6 +272,22 @@ private:
             if (ring.place) ring.place->entry().from_log.store(from_log, std::memory_order_relaxed);
         }
 
+        int fd() {
+            const bool first = ring.wake() == nullptr;
+            const int made = ring.fd();
+            if (first) settle(consume_status::delivered);
+            return made;
+        }
+        /// After a poll that ended with `s`: what the descriptor waits for.
+        void settle(consume_status s) {
+            if (ring.wake() == nullptr) [[likely]] return;
+            using evbus::ring::vigil;
+            if (s == consume_status::forked) return;
+            if (mode == consumer_mode::live) ring.settle();
+            else if (in_vain) ring.wake()->rest({vigil::over::time});
+            else if (s == consume_status::recorder_behind) ring.wake()->rest({vigil::over::frontier, ring.next});
+            else ring.wake()->keep();
+        }
         bool wait(std::int64_t timeout_ns) noexcept {
             if (mode == consumer_mode::live) return ring.wait(timeout_ns);
             if (in_vain) return rest(timeout_ns);

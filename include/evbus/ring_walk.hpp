@@ -10,6 +10,7 @@
 #include <evbus/ring/members.hpp>
 #include <evbus/ring/slot_reader.hpp>
 #include <evbus/ring/waiter.hpp>
+#include <evbus/ring/wake_fd.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -94,7 +95,7 @@ public:
         return waits_->wait(next, timeout_ns, [&]() -> std::int64_t {
             const ring::slot_word word = ring::load_word(*at, next);
             if (word.phase() != ring::phase::writing) return 0;
-            return look_at_unfinished(word) ? 0 : watch_.next_look_ns();
+            return look_at_unfinished(word) || closed ? 0 : watch_.next_look_ns();
         });
     }
     /// `next` was moved on by other means than the ring, maybe past its end.
@@ -114,6 +115,21 @@ public:
     }
     [[nodiscard]] std::int64_t last_published_ns() const noexcept { return last_ns_; }
     void saw_time(std::int64_t ns) noexcept { last_ns_ = ns; }
+
+    /// The descriptor of wake(); the first call makes it, readable. Throws what wake_fd throws, or forked.
+    [[nodiscard]] int fd() {
+        if (at->in_child())
+            throw error(errc::forked, {"poll bus " + at->name(), "a handle of the parent process", "it does not work in a forked child",
+                                       "open the bus in the child"});
+        if (!wake_) wake_ = std::make_unique<ring::wake_fd>(at, static_cast<bool>(on_notice_));
+        return wake_->fd();
+    }
+    /// Null before the first fd().
+    [[nodiscard]] ring::wake_fd* wake() const noexcept { return wake_.get(); }
+    /// After a poll, for who has a descriptor: it stays readable, or rests until there is something to read.
+    void settle() {
+        if (wake_) [[unlikely]] settle_wake();
+    }
 
     void publish_position() noexcept {
         if (!place) return;
@@ -171,6 +187,7 @@ private:
         switch (watch_.look(next, word)) {
         case ring::stall_watch::verdict::wait: return false;
         case ring::stall_watch::verdict::changed: waits_->ring(); return true;
+        case ring::stall_watch::verdict::is_closed: closed = true; return false;
         case ring::stall_watch::verdict::is_void:
             deliver.voided();
             ++next;
@@ -198,6 +215,14 @@ private:
         }
         return false;
     }
+    [[gnu::noinline]] void settle_wake() {
+        wake_->tell_repairs(on_notice_);
+        if (closed || next < at->first_seq() || waits_->is_ready(next) || find_ended()) return wake_->keep();
+        ring::vigil v{ring::vigil::over::slot, next, maybe_ahead_, {}};
+        if (deliver.has_open())
+            for (const publisher_id& who : deliver.open_publishers()) v.authors.push_back(who.number);
+        wake_->rest(std::move(v));
+    }
     /// Idle is the time to see whether the author of a half-read event is still there. True when one is
     /// not: the next poll, which has somebody to tell, ends its event.
     bool find_ended() noexcept {
@@ -221,6 +246,7 @@ private:
     std::int64_t last_ns_ = 0;
     unsigned unfinished_looks_ = 0;
     bool maybe_ahead_ = true; ///< until the head was seen at or above `next`
+    std::unique_ptr<ring::wake_fd> wake_;
 };
 
 } // namespace v1

@@ -39,13 +39,15 @@ public:
     template <class OnEvent, class OnGap>
     std::size_t poll(OnEvent&& on_event, OnGap&& on_gap, const poll_limits& limits = {}) {
         if (walk_->at->in_child()) [[unlikely]] return 0;
-        return walk_->poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
+        const std::size_t given = walk_->poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
             if (while_reading) walk_->deliver.count_overwritten_while_reading();
             const seq_range lost{walk_->next, resume - 1};
             walk_->next = resume;
             walk_->deliver.gap(lost, gap_cause::overwritten, on_gap);
             return true;
         });
+        walk_->settle();
+        return given;
     }
     template <class OnEvent>
     std::size_t poll(OnEvent&& on_event, const poll_limits& limits = {}) {
@@ -54,6 +56,14 @@ public:
     /// Waits until poll has something to do, at most `timeout`. True when it has. False at once on a
     /// retired ring.
     bool wait(std::chrono::nanoseconds timeout) noexcept { return walk_->wait(timeout.count()); }
+    /// A descriptor for epoll, poll or io_uring: readable whenever poll has something to do, until a poll has done
+    /// all of it. Nothing need be read from it; it is closed with this handle. The first call starts a thread that
+    /// sleeps on the ring meanwhile. Throws evbus::error: io (no descriptor or thread to be had), forked.
+    [[nodiscard]] int fd() {
+        const int made = walk_->fd();
+        walk_->settle();
+        return made;
+    }
 
     /// The account so far, losses by cause.
     [[nodiscard]] const tally& losses() const noexcept { return walk_->deliver.account(); }

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -65,4 +66,16 @@ TEST_CASE("examples: typed trades come back with their headers, the recorder mis
     CHECK(shown.out_lines()[0] == "durable: not yet");
     CHECK(shown.out_lines()[1] == "1 md.trade.AAPL 100 @ 188.5  order-17");
     CHECK(shown.out_lines()[5] == "5 md.trade.AAPL 500 @ 192.5  order-17");
+}
+
+TEST_CASE("examples: an event loop shares its thread between a subscriber, a consumer and a timer") {
+    const clean_machine machine("plant");
+    const support::finished shown = machine.run("event_loop");
+    CHECK(shown.code == 0);
+    const auto count = [lines = shown.out_lines()](const std::string& begin) {
+        return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin); });
+    };
+    CHECK(count("tick") == 5);
+    CHECK(count("temperature") == 5);
+    CHECK(count("alarm") == 2);
 }

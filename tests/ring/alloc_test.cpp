@@ -1,5 +1,6 @@
 // What runs once per event takes no memory: publishing anything at all, and reading what fits a slot.
 #include "tests/ring/ring_fixture.hpp"
+#include "tests/support/event_loop.hpp"
 
 #include <cstdlib>
 #include <new>
@@ -80,4 +81,21 @@ TEST_CASE("alloc: reading what fits a slot takes no memory, filters and gaps inc
           }) == 0);
     CHECK(got > 0);
     CHECK(lost > 0);
+}
+
+TEST_CASE("alloc: a reader that is woken through its descriptor takes no memory for an event either") {
+    test_bus t;
+    subscriber s(t.bus());
+    const int fd = s.fd();
+    publisher& pen = t.pen();
+    const topic x("x");
+    std::uint64_t got = 0;
+    CHECK(taken_by([&] {
+              for (int i = 0; i < 200; ++i) {
+                  (void)pen.publish(x, "payload");
+                  support::until_readable(fd);
+                  got += s.poll([](const event&) {});
+              }
+          }) == 0);
+    CHECK(got == 200);
 }
