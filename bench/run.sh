@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs both benchmarks at full size: tables on stdout, and as text and JSON in a directory of results.
-#   tools/dev.sh bench [flags of the benchmarks, such as --rounds 15 or --precedence]
+# Runs the benchmarks at full size: tables on stdout, and as text, JSON and CSV in a directory of results.
+#   tools/dev.sh bench [--peers] [flags of the benchmarks, such as --rounds 15 or --precedence]
 # EVBUS_BENCH_DIR: where the programs are (tools/dev.sh sets it); EVBUS_BENCH_RESULTS: where the results go
 # (default: results beside the programs). Logs are written there too, unless --dir says otherwise.
 set -eu
@@ -17,8 +17,8 @@ mkdir -p "$results"
 } | tee "$results/machine.txt"
 
 code=0
-for name in ring_bench log_bench; do
-    "$programs/$name" --dir "$results" --json="$results/$name.json" "$@" >"$results/$name.txt" || code=$?
+for name in ring_bench log_bench ${EVBUS_BENCH_PEERS:+peers_bench}; do
+    "$programs/$name" --dir "$results" --json="$results/$name.json" --csv="$results/$name.csv" "$@" >"$results/$name.txt" || code=$?
     cat "$results/$name.txt"
 done
 printf '\nresults in %s\n' "$results"

@@ -25,7 +25,7 @@ tools/dev.sh tsan       thread sanitizer, the tests made for it
 tools/dev.sh fuzz [TARGET] [SECONDS]  libFuzzer on one target (default: all) for 60 s each, or as said
 tools/dev.sh sweep      kills and stops real processes at every probe, at length; prints one table
 tools/dev.sh models     the large instances of the models: minutes, and up to 6 GB
-tools/dev.sh bench      release build and the benchmarks
+tools/dev.sh bench      release build and the benchmarks; with --peers (first), iceoryx, ZeroMQ and NNG too
 tools/dev.sh format     clang-format over all sources
 tools/dev.sh tidy       clang-tidy over all compiled sources
 JOBS=n bounds the compiler's jobs (default: one a core); EVBUS_BUILD_ROOT=dir puts the build trees there.
@@ -44,6 +44,20 @@ boost_is_there() {
 
 install_missing() {
     missing=''
+    want_tools
+    install_packages
+}
+
+# What only `bench --peers` needs: the peers, and gnuplot for bench/plot.sh.
+install_peers() {
+    missing=''
+    for package in libiceoryx-posh-dev iceoryx libzmq3-dev libnng-dev gnuplot-nox; do
+        installed "$package" || missing="$missing $package"
+    done
+    install_packages
+}
+
+want_tools() {
     command -v g++ >/dev/null || missing="$missing g++"
     command -v meson >/dev/null || missing="$missing meson"
     command -v ninja >/dev/null || missing="$missing ninja-build"
@@ -56,6 +70,9 @@ install_missing() {
             installed "$package" || missing="$missing $package"
         done
     fi
+}
+
+install_packages() {
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null || die "missing, and there is no apt-get to bring it:$missing"
     as_root=''
@@ -191,11 +208,11 @@ demo)
     ;;
 test)
     install_missing
-    # Longer runs and sweeps look at this; the sanitizers make everything several times slower.
     # What a plain meson test may skip for want of a tool must run here.
     EVBUS_TEST_COMPLETE=1
     export EVBUS_TEST_COMPLETE
     stage debug
+    # Longer runs and sweeps look at this; the sanitizers make everything several times slower.
     EVBUS_TEST_SHORT=1
     export EVBUS_TEST_SHORT
     stage asan
@@ -224,7 +241,16 @@ fuzz)
     ;;
 sweep) run_sweeps "$@" ;;
 bench)
+    if [ "${1:-}" = --peers ]; then
+        shift
+        install_peers
+        EVBUS_BENCH_PEERS=1
+        export EVBUS_BENCH_PEERS
+    fi
     configure_release
+    # Libraries that came after the setup are not looked for again by itself.
+    [ -z "${EVBUS_BENCH_PEERS:-}" ] || [ -x "$trees/release/bench/peers_bench" ] ||
+        meson setup --reconfigure --clearcache "$trees/release" >"$trees/release.setup.log" 2>&1
     compile release
     if [ -x bench/run.sh ]; then
         EVBUS_BENCH_DIR="$trees/release/bench" exec bench/run.sh "$@"

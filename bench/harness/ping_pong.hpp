@@ -5,6 +5,7 @@
 #include "machine.hpp"
 #include "process.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct latencies {
     double p90 = 0;
     double p99 = 0;
     double p999 = 0;
+    double first = 0; ///< of the very first one
 };
 
 /// Sorts `all` (ticks) and reads the percentiles off.
@@ -48,7 +50,53 @@ template <class Trip>
 struct timed_trips {
     latencies ns;
     quiet how;
+    std::uint64_t lost = 0; ///< both players'
 };
+
+/// Round trips between two processes on two cores. `first()` and `second()` make each its player in
+/// its own process: send(i) sends message i, take(i) waits for it, lost() counts. `time(trip)` calls
+/// trip(i) for i from 1 to `trips`, and gives the latencies.
+template <class First, class Second, class Time>
+[[nodiscard]] timed_trips play(std::uint64_t trips, First&& first, Second&& second, Time&& time,
+                               place one = place::first, place other = place::second) {
+    struct words {
+        latencies ns;
+        std::uint64_t lost[2] = {};
+        std::atomic<bool> over{false};
+    };
+    const shared<words> seen;
+    meeting start(2);
+    const quiet how = run_together({
+        {one,
+         [&] {
+             auto me = first();
+             start.meet();
+             seen->ns = time([&](std::uint64_t i) {
+                 me.send(i);
+                 me.take(i);
+             });
+             seen->over = true;
+             seen->lost[0] = me.lost();
+         }},
+        {other,
+         [&] {
+             auto me = second();
+             start.meet();
+             for (std::uint64_t i = 1; i <= trips; ++i) {
+                 me.take(i);
+                 me.send(i);
+             }
+             while (!seen->over) ::sched_yield(); // its last answer may still be under way
+             seen->lost[1] = me.lost();
+         }},
+    });
+    return {seen->ns, how, seen->lost[0] + seen->lost[1]};
+}
+/// The usual: warmed up.
+template <class First, class Second>
+[[nodiscard]] timed_trips play(std::uint64_t trips, First&& first, Second&& second) {
+    return play(trips_in_all(trips), first, second, [trips](auto&& trip) { return time_trips(trips, trip); });
+}
 
 /// One word in one cache line, incremented in turn by two processes on two cores.
 [[nodiscard]] timed_trips line_ping_pong(std::uint64_t trips);

@@ -49,7 +49,7 @@ double share_since_then() {
         std::fprintf(stderr, "benchmark process: %s\n", e.what());
         ::_exit(1);
     }
-    ::_exit(0);
+    std::quick_exit(0); // a peer's library may have to say goodbye (at_quick_exit)
 }
 
 } // namespace
@@ -75,10 +75,11 @@ quiet run_together(const std::vector<job>& jobs) {
         children.push_back(child);
     }
     bool failed = false;
-    for (std::size_t left = children.size(); left != 0; --left) {
+    while (!children.empty()) {
         int status = 0;
         const pid_t ended = ::wait(&status);
-        std::erase(children, ended);
+        if (ended < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "wait");
+        if (std::erase(children, ended) == 0) continue; // a helper of the experiment, such as a peer's daemon
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
         if (!failed)
             for (const pid_t other : children) ::kill(other, SIGKILL); // they would wait for it

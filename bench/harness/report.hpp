@@ -18,6 +18,8 @@ struct spread {
 
 [[nodiscard]] std::string as_table(const std::vector<result>& all);
 [[nodiscard]] std::string as_json(const std::string& program, const std::vector<result>& all, const options& how);
+/// Each figure of each window: a line each.
+[[nodiscard]] std::string as_csv(const std::vector<result>& all);
 
 /// Measures what the options ask for and reports it. Exit code: 0; 1 when an event was lost or an
 /// experiment could not be measured in the windows it had; 2 for a wrong flag.

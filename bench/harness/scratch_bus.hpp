@@ -40,11 +40,13 @@ private:
 };
 
 /// A ring alone: no log, publishers never wait.
-[[nodiscard]] inline evbus::bus_options ring_only(std::uint64_t slots, std::uint32_t slot_bytes) {
+[[nodiscard]] inline evbus::bus_options ring_only(std::uint64_t slots, std::uint32_t slot_bytes,
+                                                  bool exclusive = false) {
     evbus::bus_options o;
     o.slots = slots;
     o.slot_bytes = slot_bytes;
     o.with_log = false;
+    o.exclusive = exclusive;
     return o;
 }
 

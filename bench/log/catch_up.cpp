@@ -1,7 +1,7 @@
 #include "consume.hpp"
 #include "experiments.hpp"
 
-#include "bench/ring/experiments.hpp"
+#include "bench/harness/payload.hpp"
 
 #include <evbus/consumer.hpp>
 
@@ -36,22 +36,23 @@ double rate(std::uint64_t bytes, double ns) { return static_cast<double>(bytes) 
 
 sample read_plainly(const warm_log& log) {
     const shared<read_back> r;
-    const quiet ran = run_together({{place::second, [&] {
-                                         std::vector<std::uint64_t> piece((std::size_t{1} << 20) / 8);
-                                         const std::int64_t start = now_ns();
-                                         std::uint64_t bytes = 0;
-                                         for (const std::string& path : log.on.segments()) {
-                                             const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-                                             ssize_t n = 0;
-                                             for (off_t at = 0; (n = ::pread(fd, piece.data(), piece.size() * 8, at)) > 0; at += n) {
-                                                 r->sum ^= plain_hash(piece.data(), static_cast<std::size_t>(n));
-                                                 bytes += static_cast<std::uint64_t>(n);
-                                             }
-                                             ::close(fd);
-                                         }
-                                         r->ns = static_cast<double>(now_ns() - start);
-                                         if (bytes != log.bytes) ++r->lost;
-                                     }}});
+    const quiet ran =
+        run_together({{place::second, [&] {
+                           std::vector<std::uint64_t> piece((std::size_t{1} << 20) / 8);
+                           const std::int64_t start = now_ns();
+                           std::uint64_t bytes = 0;
+                           for (const std::string& path : log.on.segments()) {
+                               const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+                               ssize_t n = 0;
+                               for (off_t at = 0; (n = ::pread(fd, piece.data(), piece.size() * 8, at)) > 0; at += n) {
+                                   r->sum ^= plain_hash(piece.data(), static_cast<std::size_t>(n));
+                                   bytes += static_cast<std::uint64_t>(n);
+                               }
+                               ::close(fd);
+                           }
+                           r->ns = static_cast<double>(now_ns() - start);
+                           if (bytes != log.bytes) ++r->lost;
+                       }}});
     return {{rate(log.bytes, r->ns)}, r->lost, ran};
 }
 
@@ -93,9 +94,10 @@ experiment catch_up(const options& how) {
     };
     return {"catch_up",
             "all of a warm log of 1 Mi events of 256 B",
-            {{"bytes of the log", "MB/s", true, ">= 0.4"}},
+            {{"bytes of the log", "MB/s", true}},
             {{"pread() of 1 MiB with XXH3", [=] { return read_plainly(log()); }},
-             {"consumer", [=] { return caught_up(log(), events); }}}};
+             {"consumer", [=] { return caught_up(log(), events); }}},
+            {{"consumer", "bytes of the log", judged::ratio, 0.4}}};
 }
 
 } // namespace bench

@@ -1,6 +1,6 @@
 #include "logged_bus.hpp"
 
-#include "bench/ring/experiments.hpp"
+#include "bench/harness/payload.hpp"
 #include "lib/recorder/recording.hpp"
 
 #include <evbus/publisher.hpp>
@@ -57,7 +57,8 @@ void publish(const logged_bus& on, std::uint64_t events, evbus::recorder::sync_p
         if (!p) ++l.result.lost;
         last = p.seq;
     }
-    const bool done = sync == evbus::recorder::sync_policy::none ? bus.wait_written(last, 60s) : bus.wait_durable(last, 60s);
+    const bool done =
+        sync == evbus::recorder::sync_policy::none ? bus.wait_written(last, 60s) : bus.wait_durable(last, 60s);
     l.result.ns = static_cast<double>(now_ns() - start);
     if (!done) ++l.result.lost;
     l.stop = true;
@@ -75,8 +76,7 @@ scratch_dir::~scratch_dir() {
     if (::getpid() == maker_) fs::remove_all(path_, ignored);
 }
 
-logged_bus::logged_bus(const std::string& parent)
-    : dir_(fs::absolute(parent)), bus_("log", with_log(dir_.path())) {}
+logged_bus::logged_bus(const std::string& parent) : dir_(fs::absolute(parent)), bus_("log", with_log(dir_.path())) {}
 
 std::vector<std::string> logged_bus::segments() const {
     std::vector<std::string> found;
@@ -88,8 +88,8 @@ std::vector<std::string> logged_bus::segments() const {
 
 recorded publish_and_record(const logged_bus& on, std::uint64_t events, evbus::recorder::sync_policy sync, quiet& ran) {
     const shared<line> l;
-    ran = run_together({{place::anywhere, [&] { record(on, sync, *l); }},
-                        {place::first, [&] { publish(on, events, sync, *l); }}});
+    ran = run_together(
+        {{place::anywhere, [&] { record(on, sync, *l); }}, {place::first, [&] { publish(on, events, sync, *l); }}});
     return l->result;
 }
 
