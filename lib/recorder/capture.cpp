@@ -206,7 +206,7 @@ void capture::rest(std::int64_t now_ns) {
         // A claimed and unfinished newest seq is no reason to stay awake: its owner's commit rings too. Once
         // there is a later one, others wait for us to step over it.
         const ring::slot_word seen = ring::load_word(at_, next_);
-        if (ring::is_claimed(at_, next_) && (seen.phase() != ring::phase::writing || ring::is_claimed(at_, next_ + 1)))
+        if (ring::is_claimed(at_, next_) && (seen.phase() != ring::phase::writing || ring::is_followed(at_, next_)))
             return doze(doze_ns);
         bell_.sleep(ctl_.place().number(), ring::max_sleep_ns, [&] { return ring::load_word(at_, next_) != seen; });
     }

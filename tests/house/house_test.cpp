@@ -66,8 +66,8 @@ const std::map<std::string, names> may_include = {
     {"lib", with(everything_public, {"detail"})}, // compiled and released together with the headers
     {"docs", {"all"}},
     {"tools", with(everything_public, {"lib"})},
-    {"bench", with(everything_public, {"lib"})},
-    {"tests", with(everything_public, {"lib", "tools"})},
+    {"bench", with(everything_public, {"lib", "detail"})},
+    {"tests", with(everything_public, {"lib", "tools", "detail"})},
 };
 
 // The nearest meson.build upwards must name the file by its path from there.

@@ -33,6 +33,14 @@ child stopped_owner(const test_bus& t, const board& b) {
 
 } // namespace
 
+TEST_CASE("claim: a tail near the greatest seq leads no publisher there") {
+    test_bus t;
+    t.publish("a", "1");
+    t.at().ring().tail.store(max_seq - 3);
+    publisher fresh(t.bus());
+    CHECK(fresh.publish(topic("a"), "2").seq == 2);
+}
+
 TEST_CASE("claim: P processes times N events are exactly P times N dense seqs, in each publisher's order") {
     constexpr std::uint64_t processes = 4;
     const std::uint64_t events = rounds<std::uint64_t>(20000, 3000);

@@ -5,6 +5,21 @@
 
 using namespace ring_test;
 
+TEST_CASE("closed: a reader in front of a stopped publisher's slot with the end right behind it does not wait for that one") {
+    test_bus t;
+    t.publish("a", "1");
+    const ring::held_byte stopped = t.alive(9);
+    t.set_phase(2, phase::writing, 9);
+    REQUIRE(ring::retire(t.at(), std::chrono::seconds(1)) == 3);
+    test_reader r = t.reader();
+    while (!r.sub.retired()) {
+        r.drain();
+        r.sub.wait(std::chrono::milliseconds(20));
+    }
+    CHECK(r.sub.losses().voids == 1);
+    CHECK(t.word(2).phase() == phase::stalled);
+}
+
 TEST_CASE("closed: a claimer at the head is told, and so is every later try") {
     test_bus t;
     t.publish_many(5);

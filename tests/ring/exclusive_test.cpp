@@ -157,6 +157,25 @@ TEST_CASE("exclusive: a reader that may not repair sees the end behind a closer 
     CHECK(t.word(2).phase() == phase::writing);
 }
 
+TEST_CASE("exclusive: of two who close it the first chooses the end, whatever its publisher stores over that") {
+    test_bus t(alone);
+    t.publish("a", "1");
+    REQUIRE(ring::retire(t.at(), soon) == 2);
+    t.set_phase(2, phase::writing, 1); // the publisher had not looked yet, and is stopped before it does
+    CHECK(ring::retire(t.at(), soon) == 2);
+    test_reader r = t.reader();
+    CHECK(r.drain() == lines{"1 a 1"});
+    while (!r.sub.retired()) {
+        r.sub.wait(std::chrono::milliseconds(1));
+        r.drain();
+    }
+    CHECK(r.sub.next() == 2); // told while that publisher lives and stands still
+    CHECK(t.word(3).phase() == phase::dead);
+    t.set_phase(2, phase::writing, 2); // and dead
+    CHECK(ring::end_wait(t.at(), 2, t.word(2), ring::patience::only_the_dead) == ring::repair_result::reaped);
+    CHECK(t.word(2).phase() == phase::closed);
+}
+
 TEST_CASE("exclusive: closed under full load again and again, no event that was told published is beyond the end") {
     for (int round = 0; round < rounds(60, 10); ++round) {
         const shm_cleaner name(unique_name());

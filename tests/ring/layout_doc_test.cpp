@@ -50,7 +50,7 @@ std::map<std::string, real_struct> structs() {
          {sizeof(f),
           {FIELD(f, written), FIELD(f, durable), FIELD(f, generation), FIELD(f, state), FIELD(f, recorder_pid), FIELD(f, captured),
            FIELD(f, reserved)}}},
-        {"verdict_words", {sizeof(verdict_words), {FIELD(verdict_words, verdict), FIELD(verdict_words, closing), FIELD(verdict_words, reserved)}}},
+        {"verdict_words", {sizeof(verdict_words), {FIELD(verdict_words, verdict), FIELD(verdict_words, closing), FIELD(verdict_words, closed_at), FIELD(verdict_words, reserved)}}},
         {"doorbell_words",
          {sizeof(doorbell_words), {FIELD(doorbell_words, rings), FIELD(doorbell_words, sleepers), FIELD(doorbell_words, reserved)}}},
         {"member_entry",

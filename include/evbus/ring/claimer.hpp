@@ -36,7 +36,7 @@ public:
     /// Claims the next free seq. After `claimed` exactly one of commit() and abandon() follows.
     [[nodiscard, gnu::always_inline]] inline claim_status claim() noexcept {
         if (alone_) return claim_alone();
-        for (std::uint64_t looks = 0;; ++looks) {
+        for (std::uint64_t looks = 0, repairs = 0;; ++looks) {
             const seq_t t = next_;
             if (t > pace_.limit() && !pace_.may_claim(t)) [[unlikely]] return claim_status::must_wait;
             shared_word* slot = at_->slot(t);
@@ -58,7 +58,9 @@ public:
                 mark(probe::claim_done);
                 return claim_status::claimed;
             }
-            if (looks > 4 * shape_.slots() + 1'000'000) return claim_status::nonsense;
+            // Repairs are slow: no more of them than the ring can need.
+            repairs += !ended;
+            if (looks > 4 * shape_.slots() + 1'000'000 || repairs > 4 * shape_.slots()) return claim_status::nonsense;
             const claim_status status = claim_slow(t, lap, seen);
             if (status != claim_status::claimed) return status;
         }
@@ -189,10 +191,12 @@ private:
         if (ahead >= 0) {
             // In whatever lap: the seq behind a CLOSED word would look free to who comes from a lap before.
             if (seen.phase() == phase::closed) return claim_status::retired;
-            next_ = shape_.laps_from(t, ahead) + 1;
+            const seq_t there = seq_ahead(shape_, t, ahead);
+            if (there == no_seq) return claim_status::nonsense;
+            next_ = there + 1;
             if (++taken_in_a_row_ % 8 == 0) {
                 const seq_t tail = at_->ring().tail.load(std::memory_order_acquire);
-                if (tail > next_ && is_claimed(*at_, tail - 1)) next_ = tail;
+                if (tail > next_ && tail <= last_seq_of_any_ring && is_claimed(*at_, tail - 1)) next_ = tail;
             }
             return claim_status::claimed;
         }

@@ -22,6 +22,11 @@ namespace ring {
     return ahead > 0 || (ahead == 0 && w.phase() != phase::closed);
 }
 
+/// True when the ring goes on behind `seq`, or ends there: who waits for `seq` is held up by its owner.
+[[nodiscard]] inline bool is_followed(const attachment& at, seq_t seq) noexcept {
+    return load_word(at, seq + 1).laps_ahead_of(at.shape().lap(seq + 1)) >= 0;
+}
+
 /// No ring ever comes so far: what a tail or a word says beyond it is nonsense. Without this bound a wrong one
 /// would lead a walk past the greatest seq and round to 0.
 inline constexpr seq_t last_seq_of_any_ring = max_seq - (seq_t{1} << 60);

@@ -171,7 +171,8 @@ static_assert(sizeof(frontier_words) == 64);
 struct alignas(64) verdict_words {
     shared_u64 verdict;      ///< generation:16 | frontier:48 for which it was given
     shared_u64 closing;      ///< exclusive bus: not 0 once somebody wants it closed; never 0 again
-    shared_u64 reserved[6];
+    shared_u64 closed_at;    ///< exclusive bus: the seq at which it ends, once somebody chose it; 0 = not yet
+    shared_u64 reserved[5];
 };
 static_assert(sizeof(verdict_words) == 64);
 

@@ -72,14 +72,18 @@ private:
     return at.ctl().verdict.closing.load(std::memory_order_acquire) != 0;
 }
 
-/// What a dead owner's slot becomes: a void. The head of an exclusive bus that is to be closed is where it
-/// ends: somebody may have read CLOSED there already, just before its owner stored its claim over it. Unless
-/// it was closed behind that slot, while its owner still lived: then that is the end, for everybody.
+/// The seq at which an exclusive bus ends, once that is chosen; else no_seq. Never changes again.
+[[nodiscard]] inline seq_t closed_at(const attachment& at) noexcept {
+    return at.description().exclusive() ? at.ctl().verdict.closed_at.load(std::memory_order_acquire) : no_seq;
+}
+
+/// What a dead owner's slot becomes: a void. But on an exclusive bus that is to be closed its last owner's
+/// slot is where it ends, unless another seq was chosen for that: somebody may have read CLOSED there, just
+/// before the owner stored its claim over it.
 [[nodiscard]] inline slot_word remains_of(const attachment& at, seq_t seq, slot_word dead) noexcept {
     if (!at.description().exclusive() || !is_closing(at)) return dead.with(phase::dead);
-    const slot_word next(at.slot(seq + 1)->load(std::memory_order_acquire));
-    const bool ends_behind = next.phase() == phase::closed && next.laps_ahead_of(at.shape().lap(seq + 1)) == 0;
-    return dead.with(ends_behind ? phase::dead : phase::closed);
+    const seq_t end = closed_at(at);
+    return dead.with(end == no_seq || end == seq ? phase::closed : phase::dead);
 }
 
 /// What became of a slot that somebody could not wait for.

@@ -40,6 +40,12 @@ inline void nap_shortly() noexcept {
     return fences::everywhere();
 }
 
+/// One end for everybody: who chooses first. False when somebody else chose another seq.
+[[nodiscard]] inline bool choose_end(const attachment& at, seq_t seq) noexcept {
+    seq_t chosen = no_seq;
+    return at.ctl().verdict.closed_at.compare_exchange_strong(chosen, seq, std::memory_order_acq_rel) || chosen == seq;
+}
+
 [[nodiscard]] inline bool is_unfinished_by_the_dead(const attachment& at, seq_t seq) noexcept {
     const slot_word w = load_word(at, seq);
     return w.phase() == phase::writing && w.laps_ahead_of(at.shape().lap(seq)) == 0 && owner_is_dead(at, w.owner());
@@ -61,12 +67,14 @@ enum class unrecorded : std::uint8_t { may_go, stays };
     pacer pace(at);
     const std::int64_t start = detail::steady_ns();
     for (std::int64_t waited = 0; waited < limit.count(); waited = detail::steady_ns() - start) {
-        const seq_t t = find_head(at);
+        const seq_t chosen = closed_at(at);
+        const seq_t t = chosen != no_seq ? chosen : find_head(at);
         const std::uint64_t lap = shape.lap(t);
         const slot_word seen = load_word(at, t);
         const std::int64_t ahead = seen.laps_ahead_of(lap);
         if (ahead == 0 && seen.phase() == phase::closed) return t;
-        if (ahead != -1) continue; // claimed meanwhile
+        if (ahead >= 0 && chosen != no_seq) return t; // its publisher will close it, or who proves it dead
+        if (ahead != -1) continue;                    // claimed meanwhile
         if (t > pace.limit() && !pace.may_claim(t) &&
             (what_is_in_the_way == unrecorded::stays || waited < limit.count() / 2)) {
             (void)pace.watch(detail::steady_ns());
@@ -92,6 +100,7 @@ enum class unrecorded : std::uint8_t { may_go, stays };
             //   death: before it the ring lives on; after it it is closed, and its names are taken
             //          away by the next who meets it (unlink_closed)
             mark(probe::close_chosen);
+            if (alone && !choose_end(at, t)) break;
             if (pen.swap(seen, slot_word(lap, member_no::nobody, phase::closed))) {
                 mark(probe::close_done);
                 doorbell(at.ctl().data_bell).ring(retirer);
@@ -99,7 +108,7 @@ enum class unrecorded : std::uint8_t { may_go, stays };
                 return t;
             }
             break;
-        case phase::writing:
+        case phase::writing: // (of the lap before: nobody has gone round since)
             if (end_wait(at, t, seen, ring::patience::also_the_living) == repair_result::alive) nap_shortly();
             break;
         case phase::stalled:

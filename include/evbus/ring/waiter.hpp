@@ -55,7 +55,7 @@ public:
         if (waited < stall_wait_ns) return verdict::wait;
         since_ns_ = now; // look again in another stall_wait
         // Nobody is held up by the newest seq: its owner may take its time.
-        return act(is_claimed(*at_, seq + 1) ? patience::also_the_living : patience::only_the_dead);
+        return act(is_followed(*at_, seq) ? patience::also_the_living : patience::only_the_dead);
     }
     /// ns until the next look has something to do; for who wants to sleep.
     [[nodiscard]] std::int64_t next_look_ns() const noexcept {
@@ -66,6 +66,8 @@ private:
     static constexpr std::int64_t probe_after_ns = 200'000;
 
     [[nodiscard]] verdict act(patience how) noexcept {
+        // Its owner's claim came out over the closed word; whatever becomes of it, nothing is published there.
+        if (closed_at(*at_) == seq_) return verdict::is_closed;
         switch (end_wait(*at_, seq_, word_, how, tell_)) {
         case repair_result::reaped:
         case repair_result::stalled: return verdict::changed;
