@@ -50,6 +50,7 @@ public:
     std::size_t poll(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits, OnLap&& on_lap) {
         const std::uint64_t events_before = deliver.account().events;
         std::size_t bytes = 0;
+        const seq_t began = next;
         if (maybe_ahead_ && ends_before_next()) [[unlikely]] {
             closed = true;
             return 0;
@@ -71,7 +72,13 @@ public:
                 slots_.prefetch(next + prefetch_ahead);
                 unfinished_looks_ = 0;
                 take_frame(counted, on_gap);
+            } else if (state == ring::slot_state::rejected) {
+                slots_.prefetch_head(next + 2 * prefetch_ahead);
+                deliver.rejected(slots_.publisher(), on_gap);
+                ++next;
             } else if (state == ring::slot_state::nothing) {
+                // Each look takes the line away from who is about to write it: not at every moment.
+                if (next == began) detail::cpu_pause();
                 break;
             } else if (state == ring::slot_state::unfinished && unfinished_looks_ < short_looks) {
                 // Its owner is most likely storing it right now; a clock read each time would keep us longer.
@@ -82,7 +89,7 @@ public:
             }
         }
         const std::uint64_t given = deliver.account().events - events_before;
-        publish_position();
+        if (next != began) publish_position();
         return given;
     }
 
@@ -170,7 +177,6 @@ private:
     template <class OnGap, class OnLap>
     [[gnu::noinline]] bool take_other(ring::slot_state state, OnGap& on_gap, OnLap& on_lap) {
         switch (state) {
-        case ring::slot_state::rejected: deliver.rejected(slots_.publisher(), on_gap); break;
         case ring::slot_state::voided: deliver.voided(); break;
         case ring::slot_state::malformed: deliver.gap({next, next}, gap_cause::malformed, on_gap); break;
         case ring::slot_state::lapped: return on_lap(slots_.resume_after_lap(next), false);
