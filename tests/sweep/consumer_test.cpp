@@ -72,10 +72,18 @@ public:
         });
         s.wrong.expect(handled->faults.load() == 0, "a consumer was given something wrong");
     }
+    /// Authors run laps ahead of the consumer, which laps it, and wait until it is at the ring's head again: left
+    /// alone, they may be faster than the log is read, and it would never come back to the ring.
+    void hold_back() {
+        const seq_t head = s.on().head(), handled_to = handled->seq.load();
+        if (head > handled_to + 32 * slots) s.all().hush.store(1);
+        else if (head <= handled_to + slots / 4) s.all().hush.store(0);
+    }
     /// Until it has handled what is published by now.
     void goes_on(victim& v) {
         const seq_t head = s.on().head();
         await(v, true, [&] {
+            hold_back();
             if (handled->seq.load() + slots >= head) handled->stop.store(1); // the last may be voids
         });
         s.wrong.expect(!v.was_struck() && v.code() == 0, "a consumer ended with " + std::to_string(v.code()));
@@ -92,26 +100,32 @@ public:
 /// repairs: it would do them first.
 class reader_provoker {
 public:
-    reader_provoker(lapped_world& w, const reader_blow& b) : w_(w), at_(b.at), pen_(w.s.on()), who_(w.s.new_author()) {
+    reader_provoker(lapped_world& w, const reader_blow& b)
+        : w_(w), at_(b.at), ring_(w.s.on().attach(ring::access::read_only)), pen_(w.s.on()), who_(w.s.new_author()) {
         if (is_quiet()) w.s.all().hush.store(1);
     }
     ~reader_provoker() { release(); }
     [[nodiscard]] bool is_quiet() const { return at_ == probe::sleep_flagged || at_ == probe::sleep_over || is_about_repairs(); }
     [[nodiscard]] bool is_about_repairs() const {
         switch (at_) {
-        case probe::repair_proven: case probe::reap_done: case probe::stall_chosen: case probe::stall_done: case probe::read_void_proven:
-        case probe::bell_answered: case probe::bell_counted: case probe::bell_woken: case probe::bell_done: return true;
-        default: return false;
+        case probe::repair_proven: case probe::reap_done: case probe::stall_chosen: case probe::stall_done: case probe::read_void_proven: return true;
+        default: return is_of_the_bell();
         }
     }
+    [[nodiscard]] bool is_of_the_bell() const { return at_ >= probe::bell_answered && at_ <= probe::bell_done; }
     void push() {
-        // At full speed it would follow the log for ever.
-        if (at_ == probe::turn_to_ring || at_ == probe::turn_to_log) w_.s.all().hush.store(++calm_ / 40 % 2);
-        if (!is_about_repairs() || pushed_) return;
+        if (!is_quiet()) w_.hold_back();
+        if (!is_about_repairs() || stands_unfinished()) return;
+        if (recorder_stands_) { // it was repaired, but perhaps not past `at_`: once more
+            w_.recorder.go_on();
+            recorder_stands_ = false;
+        }
         // The consumer has come to the head, where it can meet an unfinished slot.
         const seq_t head = w_.s.on().head();
         if (w_.handled->seq.load() + 4 < head && calm_++ < 200) return;
         if (w_.s.on().frontier().written + 1 < head) return;
+        // Who repairs rings when somebody has slept: here, itself.
+        if (is_of_the_bell() && ring_->ctl().data_bell.sleepers.load() == 0) return;
         w_.recorder.stop();
         recorder_stands_ = true;
         const bool dies = at_ != probe::stall_chosen && at_ != probe::stall_done;
@@ -123,7 +137,7 @@ public:
             stopped_.push_back(std::move(c));
             REQUIRE(w_.s.write(who_, pen_, 1) == 0); // a later one, for which it is worth stepping over
         }
-        pushed_ = true;
+        pushed_ = {head, w_.s.on().head() - 1};
     }
     void release() {
         if (recorder_stands_) w_.recorder.go_on();
@@ -137,12 +151,21 @@ public:
     }
 
 private:
+    [[nodiscard]] bool stands_unfinished() const {
+        for (seq_t q = pushed_.first; q <= pushed_.last; ++q) {
+            const ring::slot_word word = ring::load_word(*ring_, q);
+            if (word.phase() == ring::phase::writing && word.laps_ahead_of(ring_->shape().lap(q)) == 0) return true;
+        }
+        return false;
+    }
+
     lapped_world& w_;
     probe at_;
+    std::shared_ptr<ring::attachment> ring_;
     publisher pen_;
     std::uint64_t who_;
     unsigned calm_ = 0;
-    bool pushed_ = false;
+    seq_range pushed_{1, 0};
     bool recorder_stands_ = false;
     std::deque<child> stopped_;
 };
