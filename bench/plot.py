@@ -48,7 +48,8 @@ def by_percentile(name, title, experiment, cores):
     if not found:
         return
     text = HEAD.format(width=860, height=460, title=title)
-    text += "set logscale y\nset ylabel 'ns'\nset xlabel 'percentile'\nset key outside right\n"
+    text += "set ylabel 'ns'\nset xlabel 'percentile'\nset key outside right\n"
+    text += "set logscale y\n" if experiment.startswith("peers") else "set yrange [0:*]\n"
     text += "set xrange [-0.2:3.2]\nset xtics (" + ", ".join(f"'{p}' {x}" for p, x in PERCENTILES) + ")\n"
     parts = []
     for i, c in enumerate(found):
@@ -66,7 +67,7 @@ def bars(name, title, unit, groups, log=False):
         return
     write(f"{name}.dat", "".join(f'"{label}" {value:.4g}\n' for label, value in groups))
     text = HEAD.format(width=max(460, 110 * len(groups)), height=460, title=title)
-    text += f"set ylabel '{unit}'\nset style fill solid 0.7\nset boxwidth 0.6\nset xtics rotate by -25 noenhanced\n"
+    text += f"set ylabel '{unit}'\nset style fill solid 0.7\nset boxwidth 0.6\nset xtics rotate by -35 noenhanced\nset bmargin 9\nset rmargin 16\n"
     text += "set logscale y\n" if log else "set yrange [0:*]\n"
     text += f"plot '{name}.dat' using 0:2:xtic(1) with boxes lc rgb '#3b6ea5' notitle, '' using 0:2:(sprintf('%.3g', $2)) with labels offset 0,0.7 notitle\n"
     write(f"{name}.gp", text)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Plots of the figures that ring_bench and peers_bench left as CSV, as SVG.
 #   bench/plot.sh RESULTS [DIR]      RESULTS: directory of ring_bench.csv (and peers_bench.csv); DIR: default docs/plots
+# Runs that met the machine in its two states may be put together: the lines of one CSV below those of another.
 set -eu
 results=${1:?usage: bench/plot.sh RESULTS [DIR]}
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -16,6 +17,6 @@ python3 "$root/bench/plot.py" "$results" "$work"
 for script in "$work"/*.gp; do
     [ -f "$script" ] || continue
     name=$(basename "$script" .gp)
-    (cd "$work" && gnuplot "$script" >"$plots/$name.svg")
+    (cd "$work" && gnuplot "$script" 2>/dev/null >"$plots/$name.svg")
     echo "$plots/$name.svg"
 done

@@ -42,6 +42,12 @@ bool take_precedence() {
     return ::sched_setscheduler(0, SCHED_FIFO, &p) == 0;
 }
 
+void take_turns() {
+    sched_param p{};
+    if (::sched_getscheduler(0) != SCHED_FIFO || ::sched_getparam(0, &p) != 0) return;
+    (void)::sched_setscheduler(0, SCHED_RR, &p);
+}
+
 void pin(place where) {
     if (where == place::anywhere || !has_two_cores()) return;
     cpu_set_t set;

@@ -28,6 +28,9 @@ void be_polite();
 /// The benchmark's processes come before all others (SCHED_FIFO), on a machine with other work. False
 /// when that is not permitted. Inherited by children.
 bool take_precedence();
+/// For a process whose library brings threads: with precedence they take turns (SCHED_RR), so that one that
+/// spins does not keep the others from starting.
+void take_turns();
 /// Ties the calling process to its place.
 void pin(place where);
 /// Length of one tick of the counter, measured once.

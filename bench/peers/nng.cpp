@@ -28,6 +28,7 @@ struct way {
 class writer {
 public:
     explicit writer(const way& w) : heard_(&*w.heard) {
+        take_turns();
         check(nng_pub0_open(&out_), "open a publisher");
         check(nng_socket_set_int(out_, NNG_OPT_SENDBUF, places), "set its buffer");
         check(nng_listen(out_, w.address().c_str(), nullptr, 0), "listen");
@@ -53,6 +54,7 @@ private:
 class reader {
 public:
     explicit reader(const way& w) : heard_(&*w.heard) {
+        take_turns();
         check(nng_sub0_open(&in_), "open a subscriber");
         check(nng_socket_set_int(in_, NNG_OPT_RECVBUF, places), "set its buffer");
         check(nng_socket_set_ms(in_, NNG_OPT_RECVTIMEO, 100), "set its time-out");

@@ -17,7 +17,7 @@ void check(int result, const char* what) {
 /// A socket with a context of its own. Left open: the process ends without asking, as all of the benchmark's do.
 class end {
 public:
-    end(int kind, int highwater) : socket_(zmq_socket(zmq_ctx_new(), kind)) { set(highwater, places); }
+    end(int kind, int highwater) : socket_((take_turns(), zmq_socket(zmq_ctx_new(), kind))) { set(highwater, places); }
     void set(int option, int value) {
         check(zmq_setsockopt(socket_, option, &value, sizeof value), "set a socket option");
     }
