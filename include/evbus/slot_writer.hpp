@@ -37,9 +37,10 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t room() const noexcept { return room_ - size_; }
 
-    /// Appends to the payload. False, and nothing appended, when there is no room for all of it.
+    /// Appends to the payload. False, and nothing appended, when there is no room for all of it, no slot (any more), or
+    /// this is a forked child.
     bool put(std::span<const std::byte> bytes) noexcept {
-        if (pen_ == nullptr || bytes.size() > room()) return false;
+        if (pen_ == nullptr || bytes.size() > room() || pen_->at().in_child()) return false;
         ring::shared_word* to = pen_->payload_words();
         while (!bytes.empty()) {
             if (size_ % 8 == 0 && bytes.size() >= 8) {

@@ -97,6 +97,8 @@ TEST_CASE("slot_writer: while a claim is open its handle publishes nothing else"
 TEST_CASE("slot_writer: refused claims say why") {
     test_bus t({.pacing = ring::pacing_mode::strict});
     CHECK(t.pen().claim(x, 200).status() == publish_status::too_large);
+    for (std::size_t below_zero = 1; below_zero <= 80; ++below_zero) // sums that wrap are still too large
+        CHECK(t.pen().claim(x, std::size_t{0} - below_zero).status() == publish_status::too_large);
     fake_recorder recorder(t);
     t.publish_many(64);
     CHECK(t.pen().try_claim(x, 8).status() == publish_status::would_block);
@@ -142,12 +144,14 @@ TEST_CASE("slot_writer: a forked child's claim does nothing") {
     w.put("parent");
     const pid_t child = ::fork();
     if (child == 0) {
+        const bool put = w.put("!"); // would stand in the parent's slot
         const publish_status status = w.commit().status;
-        ::_exit(status == publish_status::forked ? 0 : 1);
+        ::_exit(!put && status == publish_status::forked ? 0 : 1);
     }
     int status = 0;
     ::waitpid(child, &status, 0);
     CHECK(status == 0);
     CHECK(t.word(1).phase() == phase::writing);
     CHECK(w.commit().seq == 1);
+    CHECK(t.reader().drain() == lines{"1 x parent"});
 }

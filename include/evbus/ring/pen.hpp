@@ -73,7 +73,7 @@ public:
         const std::span<const std::byte> block = with.headers.block();
         const std::size_t fixed = sizeof(frame_header) + to.words().size_bytes() + block.size();
         if (!good_headers(with)) return publish_status::bad_headers;
-        if (fixed + padded8(bytes) > at_->shape().slot_bytes()) return publish_status::too_large;
+        if (bytes > at_->shape().slot_bytes() || fixed + padded8(bytes) > at_->shape().slot_bytes()) return publish_status::too_large;
         const publish_status status = claim(limit);
         if (status != publish_status::published) return status;
         payload_at_ = write_head(to, block, 0, {}, 0);
