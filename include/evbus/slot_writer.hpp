@@ -69,7 +69,9 @@ public:
         return put(std::as_bytes(std::span(&value, 1)));
     }
 
-    /// Publishes what was put. Stamped now. `abandoned` when there is no slot (any more).
+    /// Publishes what was put. Stamped now. `abandoned` when there is no slot (any more). If the slot was stepped
+    /// over meanwhile it takes another one, waiting for that as the claim did: after try_claim it may say
+    /// would_block, and nothing was published.
     published commit() noexcept {
         if (pen_ == nullptr) return {publish_status::abandoned};
         status_ = publish_status::abandoned;

@@ -138,6 +138,20 @@ TEST_CASE("slot_writer: a publisher that goes while its slot is open leaves a vo
     CHECK(t.word(1).phase() == phase::dead);
 }
 
+TEST_CASE("slot_writer: tried, stepped over, and no other slot to be had: commit does not wait either") {
+    test_bus t({.pacing = ring::pacing_mode::strict});
+    publisher other(t.bus(), {.name = "other"});
+    fake_recorder recorder(t);
+    slot_writer w = t.pen().try_claim(x, 8);
+    REQUIRE(w.put("lost"));
+    for (int i = 0; i < 63; ++i) REQUIRE(other.publish(topic("y"), "fill"));
+    CHECK(ring::end_wait(t.at(), 1, t.word(1), ring::patience::also_the_living) == ring::repair_result::stalled);
+    CHECK(w.commit().status == publish_status::would_block);
+    CHECK(t.word(1).phase() == phase::dead);
+    recorder.wrote(64);
+    CHECK(t.publish("x", "next").seq == 65);
+}
+
 TEST_CASE("slot_writer: a forked child's claim does nothing") {
     test_bus t;
     slot_writer w = t.pen().claim(x, 8);

@@ -78,13 +78,15 @@ public:
         if (status != publish_status::published) return status;
         payload_at_ = write_head(to, block, 0, {}, 0);
         open_ = true;
+        open_limit_ = limit;
         mark(probe::place_opened);
         return publish_status::published;
     }
     /// Where the open slot's payload begins.
     [[nodiscard]] shared_word* payload_words() const noexcept { return payload_at_; }
     /// Publishes the open slot with the `bytes` of payload that are in it. Should others have stepped over
-    /// it, its words go into another slot by way of `scratch`, which has room for a slot.
+    /// it, its words go into another slot by way of `scratch`, which has room for a slot; for that one it
+    /// waits as open() did.
     published commit(std::size_t bytes, std::span<std::uint64_t> scratch) noexcept {
         if (at_->in_child()) return {publish_status::forked};
         open_ = false;
@@ -98,7 +100,7 @@ public:
         claims_.give_back();
         while (true) {
             stepped_over();
-            const publish_status status = claim(wait_forever);
+            const publish_status status = claim(open_limit_);
             if (status != publish_status::published) return {status};
             scratch[2] = stamp();
             store_words(claims_.words() + 1, std::span(scratch).subspan(1, length - 1));
@@ -276,6 +278,7 @@ private:
     std::uint64_t events_ = 0;
     std::uint64_t given_back_ = 0;
     shared_word* payload_at_ = nullptr; ///< of the open slot
+    std::int64_t open_limit_ = wait_forever;
     slot_word blocking_{};              ///< the unfinished word at the frontier, while waiting
     std::int64_t blocking_since_ns_ = 0;
 };
