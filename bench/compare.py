@@ -8,6 +8,7 @@ import sys
 
 work, rounds = sys.argv[1], int(sys.argv[2])
 rates = ("M/s", "MB/s")
+GOAL = 0.95
 found = {}
 left_out = 0
 
@@ -45,6 +46,8 @@ for row in sorted(found):
         f"{' / '.join(row):60} {old:9.4g} {new:9.4g} {values[0][3]:5}  "
         f"{statistics.median(ratios):5.2f} ({min(ratios):.2f} .. {max(ratios):.2f}), {len(ratios)}"
     )
-every = [v[0] for values in found.values() for v in values]
-if every:
-    print(f"all: median {statistics.median(every):.2f}; {left_out} pairs left out because the bare line had moved")
+# Row by row: what became faster must not hide what became slower.
+slower = [" / ".join(row) for row in sorted(found) if statistics.median(v[0] for v in found[row]) < GOAL]
+print(f"{left_out} pairs left out because the bare line had moved")
+print(f"rows below {GOAL}: {', '.join(slower) if slower else 'none' if found else 'nothing was compared'}")
+sys.exit(1 if slower or not found else 0)
