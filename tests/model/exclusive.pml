@@ -4,7 +4,8 @@
  * models    the publisher's stores go through a buffer in order (x86; other orders: tests/weak); a retirer's
  *           membarrier empties it; a dying process's buffer is emptied before its lock is free
  * left out  pacing, names, bells; a stopped publisher holds its readers up, which an exclusive bus says of itself
- * faults    the first life dies anywhere, a second life takes its number; with -DRETIRERS=2 the first one dies
+ * faults    the first life dies anywhere, a second life takes its number (LIVES=2); of two retirers the first dies;
+ *           TOLD=0: membarrier is refused; MAY_WRITE=false: the first reader repairs and chooses nothing
  *
  * law told_is_below  what was told published lies below every seq at which a reader ended or a retirer closed
  * law end_is_final   no seq at or above such an end is ever walked over as a void: the next ring may begin there
@@ -12,17 +13,25 @@
  * law whole_copy     a copy that passed the second look is what was committed there
  *
  * small -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=1
+ * small -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=1 -DMAY_WRITE=false
+ * small -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=1 -DTOLD=0
  * small -DSEQS=6 -DEVENTS=2 -DMORE=1 -DREADERS=1 -DRETIRERS=0
- * large -DSEQS=4 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=2 -DCLOSED_AT
+ * small -DSEQS=4 -DEVENTS=1 -DLIVES=1 -DREADERS=1 -DRETIRERS=2
+ * large -DSEQS=4 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=2
+ * large -DSEQS=4 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=2 -DMAY_WRITE=false
  * large -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=2 -DRETIRERS=1
- * large -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=1 -DCLOSED_AT
+ * large -DSEQS=5 -DEVENTS=1 -DMORE=1 -DREADERS=2 -DRETIRERS=1 -DMAY_WRITE=false
  *
  * mutation NO_BARRIER   breaks told_is_below  the retirer looks without a membarrier
  * mutation NO_WISH      breaks told_is_below  the retirer swaps the head's word without having said so before
  * mutation LOOK_FIRST   breaks told_is_below  the publisher looks for the wish before its store only
- * mutation ALWAYS_DEAD  breaks end_is_final   who proves the publisher dead makes its word a void also when a wish stands
- * mutation SECOND_RETIRER breaks end_is_final  two retirers, and no word of ctl in which the first says where the end is;
- *                                             with such a word (CLOSED_AT) it holds
+ * mutation STALE_PROOF  breaks told_is_below  without membarrier: head first, then the proof that the publisher is dead
+ *     with -DSEQS=5 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=1 -DTOLD=0
+ * mutation CHOOSE_STALE breaks told_is_below  who proved a death chooses the end without a second look at that word
+ * mutation ALWAYS_DEAD  breaks end_is_final   who proves a death makes that word a void also when it is the end
+ * mutation END_BY_GUESS breaks end_is_final   who proves a death takes that word for the end, and chooses none
+ *     with -DSEQS=5 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=1 -DMAY_WRITE=false
+ * mutation SECOND_RETIRER breaks end_is_final two retirers, and no word of ctl in which the first says where the end is
  *     with -DSEQS=4 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=2
  * mutation REDO         breaks void_is_void   a new life publishes at the seq that the old one left unfinished
  *     with -DSEQS=6 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=0
@@ -32,6 +41,15 @@
  */
 #ifndef SLOTS
 #define SLOTS 2
+#endif
+#ifndef LIVES /* of the publisher */
+#define LIVES 2
+#endif
+#ifndef TOLD /* false: membarrier is refused */
+#define TOLD 1
+#endif
+#ifndef MAY_WRITE /* the first reader */
+#define MAY_WRITE true
 #endif
 #include "word.inc"
 #ifdef STALL
@@ -49,7 +67,7 @@ chan buffer = [4] of { byte, byte };
 byte holder;            /* which life holds number 1; 0: none */
 byte lives_over;
 bool wish;              /* ctl's `closing` */
-byte closed_at;         /* with -DCLOSED_AT */
+byte closed_at;         /* ctl's: the seq chosen as the end; 0: none yet */
 
 byte last_told, last_void;
 byte the_end = 255;     /* the lowest */
@@ -75,21 +93,29 @@ inline walk_void(seq) {
     if :: seq > last_void -> last_void = seq :: else fi
 }
 
-/* remains_of: what the unfinished word of a dead publisher becomes; after the proof. */
-inline remains(seq, old) {
+/* remains_of: what the unfinished word of who was proven dead becomes; 0: others have to say, or it changed. */
+inline remains(seq, old, may_choose) {
+    asked = wish;
+    becomes = 0;
 #ifdef ALWAYS_DEAD
-    becomes = WITH(old, DEAD)
+    becomes = WITH(old, DEAD);
+#elif defined(SECOND_RETIRER)
+    becomes = word[SLOT((seq) + 1)];
+    becomes = (!asked || becomes == WORD(LAP((seq) + 1), 0, CLOSED) -> WITH(old, DEAD) : WITH(old, CLOSED));
+#elif defined(END_BY_GUESS)
+    becomes = (!asked || closed_at != 0 && closed_at != (seq) -> WITH(old, DEAD) : WITH(old, CLOSED));
 #else
     if
-    :: !wish -> becomes = WITH(old, DEAD)
+    :: !asked -> becomes = WITH(old, DEAD)
+#ifndef CHOOSE_STALE
+    :: asked && word[SLOT(seq)] != old
+#endif
     :: else ->
-#ifdef CLOSED_AT
-        becomes = (closed_at == 0 || closed_at == (seq) -> WORD(LAP_OF(old), 0, CLOSED) : WITH(old, DEAD))
-#else
-        becomes = (word[SLOT((seq) + 1)] == WORD(LAP((seq) + 1), 0, CLOSED) -> WITH(old, DEAD) : WORD(LAP_OF(old), 0, CLOSED))
+        atomic { if :: closed_at == 0 && may_choose -> closed_at = (seq) + 1 :: else fi };
+        becomes = (closed_at == 0 -> 0 : (closed_at == (seq) -> WITH(old, CLOSED) : WITH(old, DEAD)))
+    fi;
 #endif
-    fi
-#endif
+    asked = false
 }
 
 inline maybe_die() {
@@ -98,7 +124,7 @@ inline maybe_die() {
 
 proctype Publisher(byte life; byte events) {
     byte t = FIRST, seen, becomes, k;
-    bool ok;
+    bool ok, asked;
     atomic { holder == 0 && lives_over + 1 == life -> holder = life };
     do
     :: k < SLOTS ->
@@ -106,7 +132,7 @@ proctype Publisher(byte life; byte events) {
         if
         :: PHASE_OF(seen) == WRITING ->
             atomic { t = LAP_OF(seen) * SLOTS + k };
-            remains(t, seen);
+            remains(t, seen, true);
 #ifdef REDO
             break
 #else
@@ -156,15 +182,16 @@ leave:
     atomic { holder = 0; lives_over++ }
 }
 
-proctype Reader() {
+proctype Reader(bool may_write) {
     byte p = FIRST, seen, copy, becomes;
-    bool ok, proven;
+    bool ok, proven, asked;
     do
     :: p >= SEQS -> break
     :: else ->
         atomic { /* blocks while there is nothing to do */
-            (LAP_OF(word[SLOT(p)]) >= LAP(p) && !(word[SLOT(p)] == WORD(LAP(p), 1, WRITING) && holder != 0 && !STALLS) ||
-             (lives_over == 2 && LAP_OF(word[SLOT(p)]) < LAP(p))) -> seen = word[SLOT(p)]
+            (LAP_OF(word[SLOT(p)]) >= LAP(p) &&
+                 !(word[SLOT(p)] == WORD(LAP(p), 1, WRITING) && holder != 0 && closed_at != p && !STALLS) ||
+             (lives_over == LIVES && LAP_OF(word[SLOT(p)]) < LAP(p))) -> seen = word[SLOT(p)]
         };
         if
         :: LAP_OF(seen) < LAP(p) -> break
@@ -184,9 +211,25 @@ proctype Reader() {
         :: LAP_OF(seen) == LAP(p) && (PHASE_OF(seen) == DEAD || PHASE_OF(seen) == STALLED) -> atomic { walk_void(p); p++ }
         :: LAP_OF(seen) == LAP(p) && PHASE_OF(seen) == CLOSED -> atomic { ended_at(p) }; break
         :: LAP_OF(seen) == LAP(p) && PHASE_OF(seen) == WRITING ->
+#ifndef SECOND_RETIRER
+            if :: closed_at == p -> atomic { ended_at(p) }; break :: else fi;
+#endif
             proven = (holder == 0);
             if
-            :: proven -> remains(p, seen); swap(word[SLOT(p)], becomes)
+            :: proven && may_write ->
+                remains(p, seen, true);
+                if :: becomes != 0 -> swap(word[SLOT(p)], becomes) :: else fi
+            :: proven && !may_write && word[SLOT(p)] == seen ->
+                remains(p, seen, false);
+                if
+                :: becomes == 0 -> /* waits for who may choose, if anybody comes */
+                    atomic {
+                        (word[SLOT(p)] != seen || closed_at != 0 || lives_over == LIVES);
+                        if :: lives_over == LIVES && closed_at == 0 && word[SLOT(p)] == seen -> break :: else fi
+                    }
+                :: PHASE_OF(becomes) == CLOSED -> atomic { ended_at(p) }; break
+                :: PHASE_OF(becomes) == DEAD -> atomic { walk_void(p); p++ }
+                fi
 #ifdef STALL
             :: !proven -> swap(word[SLOT(p)], WITH(seen, STALLED))
 #endif
@@ -198,23 +241,28 @@ proctype Reader() {
 }
 
 proctype Retirer(bool may_die) {
-    byte t, seen, becomes, where, what;
-    bool ok;
+    byte t, seen, becomes, chosen, where, what;
+    bool ok, over, asked;
 #ifndef NO_WISH
     wish = true;
 #endif
     if :: may_die -> goto gives_up :: skip fi;
-#ifndef NO_BARRIER
+#if !defined(NO_BARRIER) && TOLD
     d_step { do :: nempty(buffer) -> buffer ? where, what; cell[where] = what :: empty(buffer) -> break od };
 #endif
 look:
+    atomic { seen = 0; becomes = 0; ok = false; chosen = 0; over = false };
     if :: may_die -> goto gives_up :: skip fi;
-#if defined(CLOSED_AT) && !defined(SECOND_RETIRER)
-    if :: closed_at != 0 -> t = closed_at; goto closed :: else fi;
+#if !TOLD && !defined(STALE_PROOF)
+    over = (holder == 0);
 #endif
-    t = FIRST;
+#ifndef SECOND_RETIRER
+    chosen = closed_at;
+#endif
+    t = (chosen != 0 -> chosen : FIRST);
     do
     :: t >= SEQS -> goto gives_up
+    :: t < SEQS && chosen != 0 -> seen = word[SLOT(t)]; break
     :: else ->
         atomic {
             seen = word[SLOT(t)];
@@ -225,18 +273,29 @@ look:
             fi
         }
     od;
-    /* The last claim's owner may have died in it: then its slot is where the ring ends. */
+    if :: LAP_OF(seen) >= LAP(t) -> goto closed :: else fi; /* its publisher closes it, or who proves it dead */
+    /* The last claim's owner may have died in it. */
     if
     :: t > FIRST ->
         atomic { becomes = word[SLOT(t - 1)]; ok = (becomes == WORD(LAP(t - 1), 1, WRITING)) };
         if
-        :: ok && holder == 0 -> seen = becomes; remains(t - 1, seen); swap(word[SLOT(t - 1)], becomes); goto look
+        :: ok && holder == 0 ->
+            seen = becomes;
+            remains(t - 1, seen, true);
+            if :: becomes != 0 -> swap(word[SLOT(t - 1)], becomes) :: else fi;
+            goto look
         :: else
         fi
     :: else
     fi;
-#ifdef CLOSED_AT
-    atomic { if :: closed_at == 0 -> closed_at = t :: else -> goto look fi };
+#if !TOLD
+#ifdef STALE_PROOF
+    over = (holder == 0);
+#endif
+    if :: !over -> (holder == 0 || lives_over == LIVES || word[SLOT(t)] != seen); goto look :: else fi;
+#endif
+#ifndef SECOND_RETIRER
+    atomic { if :: closed_at == 0 -> closed_at = t :: closed_at != 0 && closed_at != t -> goto look :: else fi };
     if :: may_die -> goto gives_up :: skip fi;
 #endif
     swap(word[SLOT(t)], WORD(LAP(t), 0, CLOSED));
@@ -252,10 +311,12 @@ init {
     atomic {
         do :: k < SLOTS -> word[k] = WORD(0, 0, DEAD); k++ :: else -> break od;
         run Publisher(1, EVENTS);
+#if LIVES > 1
         run Publisher(2, MORE);
-        run Reader();
+#endif
+        run Reader(MAY_WRITE);
 #if READERS > 1
-        run Reader();
+        run Reader(true);
 #endif
 #if RETIRERS > 1
         run Retirer(true);

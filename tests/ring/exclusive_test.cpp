@@ -157,6 +157,41 @@ TEST_CASE("exclusive: a reader that may not repair sees the end behind a closer 
     CHECK(t.word(2).phase() == phase::writing);
 }
 
+TEST_CASE("exclusive: the end is above a void that a reader without write permission has gone over already") {
+    test_bus t(alone);
+    t.publish("a", "1");
+    t.set_phase(2, phase::writing, 2); // of number 2, which nobody holds
+    subscriber looker(bus::observe(t.name()), {.from = from::oldest()});
+    while (looker.next() < 3) {
+        looker.poll([](const event&) {});
+        looker.wait(std::chrono::milliseconds(1));
+    }
+    REQUIRE(ring::retire(t.at(), soon) == 3);
+    CHECK(t.word(2).phase() == phase::dead);
+    while (!looker.retired()) {
+        looker.poll([](const event&) {});
+        looker.wait(std::chrono::milliseconds(1));
+    }
+    CHECK(looker.next() == 3);
+    CHECK(looker.losses().voids == 1);
+}
+
+TEST_CASE("exclusive: who proves the publisher dead after the wish to close chooses the end, once") {
+    test_bus t(alone);
+    t.publish("a", "1");
+    REQUIRE(ring::ask_to_close(t.at()));
+    t.set_phase(2, phase::writing, 2);
+    const slot_word left = t.word(2);
+    t.set_phase(2, phase::dead, 2);
+    CHECK(ring::remains_of(t.at(), 2, left) == left); // it changed since: nothing is chosen for it
+    CHECK(ring::closed_at(t.at()) == no_seq);
+    t.set_phase(2, phase::writing, 2);
+    CHECK(ring::remains_of(t.at(), 2, left).phase() == phase::dead);
+    CHECK(ring::closed_at(t.at()) == 3);
+    CHECK(ring::retire(t.at(), soon) == 3);
+    CHECK(t.word(3).phase() == phase::closed);
+}
+
 TEST_CASE("exclusive: of two who close it the first chooses the end, whatever its publisher stores over that") {
     test_bus t(alone);
     t.publish("a", "1");

@@ -77,13 +77,25 @@ private:
     return at.description().exclusive() ? at.ctl().verdict.closed_at.load(std::memory_order_acquire) : no_seq;
 }
 
-/// What a dead owner's slot becomes: a void. But on an exclusive bus that is to be closed its last owner's
-/// slot is where it ends, unless another seq was chosen for that: somebody may have read CLOSED there, just
-/// before the owner stored its claim over it.
+/// One end for everybody: who chooses first. Returns what is chosen now.
+inline seq_t choose_end(const attachment& at, seq_t seq) noexcept {
+    seq_t chosen = no_seq;
+    return at.ctl().verdict.closed_at.compare_exchange_strong(chosen, seq, std::memory_order_acq_rel) ? seq : chosen;
+}
+
+/// What a dead owner's slot becomes, after the proof: a void. But on an exclusive bus that is to be closed it may
+/// be the chosen end: somebody may have read CLOSED there, just before the owner stored its claim over it. While
+/// no end is chosen it is chosen here, right behind the slot: readers may have gone over it already. Who may not
+/// choose, or sees the word changed, gets it as it is.
 [[nodiscard]] inline slot_word remains_of(const attachment& at, seq_t seq, slot_word dead) noexcept {
     if (!at.description().exclusive() || !is_closing(at)) return dead.with(phase::dead);
-    const seq_t end = closed_at(at);
-    return dead.with(end == no_seq || end == seq ? phase::closed : phase::dead);
+    seq_t end = closed_at(at);
+    if (end == no_seq) {
+        // Still this word after the proof: the dead owner never came to the next seq, and no later life will.
+        if (!at.may_write() || at.slot(seq)->load(std::memory_order_acquire) != dead.bits()) return dead;
+        end = choose_end(at, seq + 1);
+    }
+    return dead.with(end == seq ? phase::closed : phase::dead);
 }
 
 /// What became of a slot that somebody could not wait for.

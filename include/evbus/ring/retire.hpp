@@ -40,12 +40,6 @@ inline void nap_shortly() noexcept {
     return fences::everywhere();
 }
 
-/// One end for everybody: who chooses first. False when somebody else chose another seq.
-[[nodiscard]] inline bool choose_end(const attachment& at, seq_t seq) noexcept {
-    seq_t chosen = no_seq;
-    return at.ctl().verdict.closed_at.compare_exchange_strong(chosen, seq, std::memory_order_acq_rel) || chosen == seq;
-}
-
 [[nodiscard]] inline bool is_unfinished_by_the_dead(const attachment& at, seq_t seq) noexcept {
     const slot_word w = load_word(at, seq);
     return w.phase() == phase::writing && w.laps_ahead_of(at.shape().lap(seq)) == 0 && owner_is_dead(at, w.owner());
@@ -67,6 +61,8 @@ enum class unrecorded : std::uint8_t { may_go, stays };
     pacer pace(at);
     const std::int64_t start = detail::steady_ns();
     for (std::int64_t waited = 0; waited < limit.count(); waited = detail::steady_ns() - start) {
+        // Before the look at the head: a publisher that dies between the two may have published there.
+        const bool nobody_publishes = !alone || told || owner_is_dead(at, member_no{1});
         const seq_t chosen = closed_at(at);
         const seq_t t = chosen != no_seq ? chosen : find_head(at);
         const std::uint64_t lap = shape.lap(t);
@@ -81,7 +77,7 @@ enum class unrecorded : std::uint8_t { may_go, stays };
             nap_shortly();
             continue;
         }
-        // The last event's owner may have died in it: then its slot is where the ring ends, and not this one.
+        // The last event's owner may have died in it: somebody may have chosen that as the end by now.
         if (alone && is_unfinished_by_the_dead(at, t - 1)) {
             (void)end_wait(at, t - 1, load_word(at, t - 1), patience::only_the_dead);
             continue;
@@ -90,7 +86,7 @@ enum class unrecorded : std::uint8_t { may_go, stays };
         switch (seen.phase()) {
         case phase::committed:
         case phase::dead:
-            if (alone && !told && !owner_is_dead(at, member_no{1})) {
+            if (!nobody_publishes) {
                 nap_shortly(); // it will close the bus itself, at its next event
                 break;
             }
@@ -100,7 +96,7 @@ enum class unrecorded : std::uint8_t { may_go, stays };
             //   death: before it the ring lives on; after it it is closed, and its names are taken
             //          away by the next who meets it (unlink_closed)
             mark(probe::close_chosen);
-            if (alone && !choose_end(at, t)) break;
+            if (alone && choose_end(at, t) != t) break;
             if (pen.swap(seen, slot_word(lap, member_no::nobody, phase::closed))) {
                 mark(probe::close_done);
                 doorbell(at.ctl().data_bell).ring(retirer);

@@ -79,9 +79,10 @@ private:
         const bool same = load_word(*at_, seq_) == word_;
         if (!same) return verdict::changed;
         if (!owner_is_dead(*at_, word_.owner()) || load_word(*at_, seq_) != word_) return verdict::wait;
-        const bool is_end = remains_of(*at_, seq_, word_).phase() == phase::closed;
+        const phase remains = remains_of(*at_, seq_, word_).phase();
         mark(probe::read_void_proven);
-        return is_end ? verdict::is_closed : verdict::is_void;
+        if (remains == phase::writing) return verdict::wait; // to be closed, and nobody chose the end yet
+        return remains == phase::closed ? verdict::is_closed : verdict::is_void;
     }
 
     const attachment* at_;
