@@ -38,6 +38,7 @@ int main() {
             if (ticks >= 4 && !out.publish(evbus::topic("alarm"), "boiler hot")) return 1;
         } else if (ready.data.fd == live.fd()) {
             live.poll([&](const evbus::event& e) { std::cout << "temperature " << e.text() << '\n', ++temperatures; });
+            if (live.retired()) return 2; // removed: open it anew; the descriptor would stay readable for ever
         } else {
             all.poll([&](const evbus::event& e) { std::cout << "alarm " << e.text() << '\n', ++alarms; },
                      [](const evbus::gap& g) { std::cout << "missing " << g.range.first << '-' << g.range.last << '\n'; });

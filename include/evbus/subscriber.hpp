@@ -57,7 +57,8 @@ public:
     /// retired ring.
     bool wait(std::chrono::nanoseconds timeout) noexcept { return walk_->wait(timeout.count()); }
     /// A descriptor for epoll, poll or io_uring: readable whenever poll has something to do, until a poll has done
-    /// all of it. Nothing need be read from it; it is closed with this handle. The first call starts a thread that
+    /// all of it. Wait for it and nothing else: do not read, write or close it; it is closed with this handle. On a
+    /// retired ring it stays readable: look at retired() and leave the loop. The first call starts a thread that
     /// sleeps on the ring meanwhile. Throws evbus::error: io (no descriptor or thread to be had), forked.
     [[nodiscard]] int fd() {
         const int made = walk_->fd();
