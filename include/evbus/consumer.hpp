@@ -12,7 +12,7 @@
 #include <evbus/detail/probe.hpp>
 #include <evbus/log_walk.hpp>
 #include <evbus/read_options.hpp>
-#include <evbus/ring/lap.hpp>
+#include <evbus/ring/head.hpp>
 #include <evbus/ring_walk.hpp>
 
 #include <algorithm>
@@ -105,7 +105,7 @@ public:
 private:
     struct state {
         state(const bus& on, const options& how)
-            : home(on), ring(on, how, evbus::ring::member_kind::consumer), laps(*ring.at), on_notice(how.on_notice) {
+            : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice) {
             open_log();
             start(how.from);
             ring.publish_position();
@@ -195,11 +195,11 @@ private:
             }
             // What is gone is looked at before the last proof: a recorder that comes after it finds no more than that.
             const bool of_an_earlier_ring = ring.next < ring.at->first_seq();
-            evbus::ring::lap_resumer after = laps;
-            const seq_t resume = of_an_earlier_ring ? ring.at->first_seq() : after.resume(ring.next, [&] { return ring.resume_seq(); });
+            // No margin, however soon the oldest is overwritten as well: a recorder that comes may still keep it.
+            const seq_t oldest = evbus::ring::oldest_for(*ring.at, evbus::ring::find_head(*ring.at));
+            const seq_t resume = of_an_earlier_ring ? ring.at->first_seq() : std::max(oldest, ring.next);
             if (home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation) return consume_status::recorder_behind;
             mark(probe::loss_proven);
-            laps = after;
             const seq_range lost{ring.next, resume - 1};
             if (lost.count() == 0) return consume_status::delivered;
             ring.next = resume;
@@ -316,7 +316,6 @@ private:
 
         bus home;
         ring_walk ring;
-        evbus::ring::lap_resumer laps; ///< for what nobody has
         std::optional<log_walk> log;
         notice_hook on_notice;
         consumer_mode mode = consumer_mode::live;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <system_error>
 
+#include <strings.h>
+
 namespace evbus {
 inline namespace v1 {
 
@@ -110,7 +112,8 @@ public:
         for (std::string_view part : {text.object, text.problem})
             if (!part.empty()) text_.append(text_.empty() ? "" : ": ").append(part);
         // The system's own words only where ours say less.
-        if (os_error != 0 && code == errc::io) text_.append(" (").append(std::strerror(os_error)).append(")");
+        if (os_error != 0 && code == errc::io && ::strcasecmp(std::string(text.problem).c_str(), std::strerror(os_error)) != 0)
+            text_.append(" (").append(std::strerror(os_error)).append(")");
         if (!text.way_out.empty()) text_.append("; ").append(text.way_out);
     }
 

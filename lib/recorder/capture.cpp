@@ -28,7 +28,8 @@ void doze(std::int64_t ns) noexcept {
 
 capture::capture(control& ctl, handoff& to, const options& how, seq_t next, std::uint64_t run)
     : ctl_(ctl), to_(to), how_(how), at_(*ctl.attachment()), slots_(at_, everything_),
-      clock_(at_.ring().clock, at_.description().stamps()), watch_(at_, &how.on_notice), bell_(at_.ctl().data_bell), members_(at_), laps_(at_),
+      clock_(at_.ring().clock, at_.description().stamps()), watch_(at_, &how.on_notice), bell_(at_.ctl().data_bell), members_(at_),
+      report_(how.on_notice), laps_(at_),
       next_(next), run_(run) {
     everything_.remember();
 }
@@ -159,12 +160,7 @@ void capture::lose(seq_range range, gap_cause cause) {
     add([&](log::batch& b) { return b.add_lost(range, cause); });
     next_ = range.last + 1;
     lost_ += range.count();
-    if (how_.on_notice)
-        how_.on_notice({notice_kind::degraded,
-                        "seqs " + std::to_string(range.first) + " to " + std::to_string(range.last) + " are not in the log: " +
-                            (cause == gap_cause::malformed ? "their bytes in the ring are no frame"
-                                                           : "the ring went round before the recorder came"),
-                        range.first});
+    report_.add(range, cause, detail::steady_ns());
 }
 
 /// A ring whose name leads elsewhere, or nowhere, is one that nobody finds any more: closing it tells
@@ -179,6 +175,7 @@ void capture::close_if_gone() {
 /// Now and then: the clock's conversion, who left, where we stand, whether the ring has its name.
 void capture::tend(std::int64_t now_ns) {
     tended_ns_ = now_ns;
+    report_.look(now_ns);
     close_if_gone();
     if (ctl_.is_waiting_for_space()) to_.nudge();
     ring::clock_keeper::maintain(at_.ring().clock);

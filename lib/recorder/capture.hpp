@@ -4,6 +4,7 @@
 
 #include "lib/recorder/control.hpp"
 #include "lib/recorder/handoff.hpp"
+#include "lib/recorder/loss_report.hpp"
 #include "lib/recorder/member_watch.hpp"
 #include "lib/recorder/options.hpp"
 
@@ -58,6 +59,7 @@ private:
     ring::stall_watch watch_;
     ring::doorbell bell_;
     member_watch members_;
+    loss_report report_;
     ring::lap_resumer laps_;
     log::batch* batch_ = nullptr;
     std::uint64_t events_in_batch_ = 0;
