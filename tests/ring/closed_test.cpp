@@ -1,6 +1,7 @@
 // The end of a ring: nobody passes a CLOSED word, from however far behind he comes.
 #include "ring_fixture.hpp"
 
+#include <evbus/ring/lap.hpp>
 #include <evbus/ring/retire.hpp>
 
 using namespace ring_test;
@@ -89,4 +90,19 @@ TEST_CASE("closed: the names are taken away once, and only while they lead to th
     CHECK(ring::unlink_closed(t.name(), old)); // again, by somebody who came late
     CHECK_NOTHROW((void)evbus::bus::open(t.name()));
     CHECK_FALSE(t.at().is_current());
+}
+
+TEST_CASE("closed: of a full ring the end takes one seq, and who was lapped by it gives up no more than that") {
+    test_bus t;
+    t.publish_many(64);
+    REQUIRE(ring::retire(t.at(), std::chrono::seconds(1)) == 65);
+    ring::lap_resumer laps(t.at());
+    CHECK(laps.resume(1, [] { return seq_t{10}; }) == 2);
+
+    test_bus longer;
+    longer.publish_many(1000);
+    ring::lap_resumer late(longer.at());
+    CHECK(late.resume(1, [] { return seq_t{0}; }) == 937); // the place that is overwritten next
+    REQUIRE(ring::retire(longer.at(), std::chrono::seconds(1)) == 1001);
+    CHECK(late.resume(937, [] { return seq_t{945}; }) == 938);
 }

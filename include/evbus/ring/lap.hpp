@@ -17,8 +17,10 @@ public:
     /// `next` is gone from the ring. `with_margin()` names a place that is not overwritten at once.
     template <class WithMargin>
     [[nodiscard]] seq_t resume(seq_t next, WithMargin&& with_margin) noexcept {
-        const seq_t oldest = oldest_for(*at_, find_head(*at_));
-        const bool again = last_ != no_seq && next - last_ < at_->shape().slots() / 8;
+        const seq_t head = find_head(*at_);
+        const bool ended = load_word(*at_, head).phase() == phase::closed; // the end took a slot too, the last one ever
+        const seq_t oldest = oldest_for(*at_, head + ended);
+        const bool again = !ended && last_ != no_seq && next - last_ < at_->shape().slots() / 8;
         last_ = again || oldest <= next ? with_margin() : oldest;
         return last_;
     }
