@@ -222,6 +222,14 @@ TEST_CASE("doctor checks: the report shows the worst first, in columns, and noth
     CHECK(has(text, "do     rest\n"));
     CHECK(has(text, "left   no\n"));
     CHECK(has(report_text(all, true), "\033[1;31mproblem"));
+    all[0].means = "many words that do not fit into one line of a terminal as narrow as this one is";
+    for (std::size_t at = 0, columns = 40; at < report_text(all, false, columns).size();) {
+        const std::string narrow = report_text(all, false, columns);
+        const std::size_t end = narrow.find('\n', at);
+        CHECK(end - at <= columns);
+        at = end + 1;
+    }
+    CHECK(has(report_text(all, false, 40), "         means  many words that do not\n                fit into"));
     CHECK(count_left(all, severity::problem) == 1);
     all[0].fixed = "done";
     CHECK(count_left(all, severity::problem) == 0);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace cli {
@@ -52,6 +53,11 @@ bool use_colour(int fd) {
     const char* off = std::getenv("NO_COLOR");
     const char* term = std::getenv("TERM");
     return isatty(fd) == 1 && (off == nullptr || *off == 0) && term != nullptr && std::string_view(term) != "dumb";
+}
+
+std::size_t columns(int fd) {
+    winsize size{};
+    return ::isatty(fd) != 0 && ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 void say(std::string_view tool, std::string_view text) {

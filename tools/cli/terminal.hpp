@@ -1,6 +1,7 @@
 // How a tool behaves towards its terminal, its pipes and whoever wants it to stop.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ void prepare_process();
 
 /// True when `fd` is a terminal that shows colours and NO_COLOR is not set.
 [[nodiscard]] bool use_colour(int fd);
+
+/// Columns of the terminal that `fd` is; 0 when it is none, or does not say.
+[[nodiscard]] std::size_t columns(int fd);
 
 /// "evtail: text" and a line end to stderr, with one write, control characters escaped.
 void say(std::string_view tool, std::string_view text);

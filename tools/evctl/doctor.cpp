@@ -74,7 +74,7 @@ int examine(const std::string& bus, const doctor_options& how, const show_option
     if (how.fix)
         for (finding& f : all) treat(f);
     sort_by_severity(all);
-    out.buffer() += show.json ? report_json(all) : report_text(all, show.colour);
+    out.buffer() += show.json ? report_json(all) : report_text(all, show.colour, cli::columns(STDOUT_FILENO));
     out.flush();
     if (!show.json) cli::say("evctl", summary(all, how.fix));
     return count_left(all, severity::problem) == 0 ? cli::exit_fine : cli::exit_damage;

@@ -78,9 +78,12 @@ finding broken_ring(const bus_facts& b) {
         f.means = "some other program's file has the name of a ring: nobody can open or create this bus";
         f.way_out = "see what it is (file " + path_of(*b.ring) + "), then evctl remove " + b.name + " --force";
         break;
+    case errc::byte_order:
+        f.check = "other-version";
+        f.means = "a copy from a machine of the other byte order, or damage: nobody here can open it";
+        break;
     case errc::wrong_version:
     case errc::unknown_feature:
-    case errc::byte_order:
         f.check = "other-version";
         f.means = "it was made by another release of evbus: this one cannot join it, and does not touch it";
         f.way_out = "use one release in all processes; to go on with this one, stop the others and evctl remove " + b.name + " --force";
@@ -109,6 +112,9 @@ finding other_ctl(const bus_facts& b, const ctl_facts& c) {
               path_of(c.object) + " belongs to no ring (" + cli::format_size(c.object.allocated) + ")",
               "a creator or remover died half way; it holds memory and nothing else, and the next creator clears it",
               "evctl doctor --fix", cure::remove_ctl, c.object.name};
+    if (!c.object.regular)
+        return {severity::warning, "foreign-file", "bus " + b.name, path_of(c.object) + " is no regular file",
+                "it has the name of a control object and is none; it is in nobody's way", "see what it is, then remove it (rm, rmdir)"};
     if (!c.readable) {
         f.found += "; this user may not look at its locks";
         f.fix = cure::none;

@@ -14,13 +14,34 @@ constexpr std::size_t label_width = 7; // "means" and two blanks
 
 const char* colour_of(severity s) { return s == severity::problem ? "\033[1;31m" : s == severity::warning ? "\033[33m" : "\033[32m"; }
 
-void append_part(std::string& out, std::size_t indent, const char* label, const std::string& text) {
+/// Words of `text` in lines of at most `columns`, all but the first indented; a word is never cut.
+void append_wrapped(std::string& out, std::size_t indent, std::size_t columns, const std::string& text) {
+    std::string printable;
+    cli::append_printable(printable, text);
+    std::size_t used = indent;
+    for (std::size_t at = 0; at < printable.size();) {
+        const std::size_t end = std::min(printable.find(' ', at), printable.size());
+        const bool first = used == indent;
+        if (columns != 0 && !first && used + 1 + (end - at) > columns) {
+            out.append("\n").append(indent, ' ');
+            used = indent;
+        } else if (!first) {
+            out += ' ';
+            ++used;
+        }
+        out.append(printable, at, end - at);
+        used += end - at;
+        at = end + 1;
+    }
+    out += '\n';
+}
+
+void append_part(std::string& out, std::size_t indent, std::size_t columns, const char* label, const std::string& text) {
     if (text.empty()) return;
     out.append(indent, ' ');
     out += label;
     out.append(label_width - std::string_view(label).size(), ' ');
-    cli::append_printable(out, text);
-    out += '\n';
+    append_wrapped(out, indent + label_width, columns, text);
 }
 
 std::string padded(std::string text, std::size_t width) {
@@ -39,23 +60,25 @@ std::size_t count_left(const findings& all, severity level) {
         std::count_if(all.begin(), all.end(), [level](const finding& f) { return f.level == level && f.fixed.empty(); }));
 }
 
-std::string report_text(const findings& all, bool colour) {
+std::string report_text(const findings& all, bool colour, std::size_t columns) {
     std::size_t object_width = 0;
     for (const finding& f : all) object_width = std::max(object_width, f.object.size() + 2);
-    const std::size_t indent = level_width + object_width;
+    // On a terminal the words need the room: they stand below the object, and not behind the longest one.
+    const std::size_t indent = columns != 0 ? level_width : level_width + object_width;
     std::string out;
     for (const finding& f : all) {
         const std::string level = padded(to_string(f.level), level_width);
         out += colour ? colour_of(f.level) + level + "\033[0m" : level;
         std::string object;
         cli::append_printable(object, f.object);
-        out += padded(object, object_width);
-        cli::append_printable(out, f.found);
-        out += '\n';
-        append_part(out, indent, "means", f.means);
-        if (f.fixed.empty() && f.level != severity::fine) append_part(out, indent, "do", f.way_out);
-        append_part(out, indent, "fixed", f.fixed);
-        append_part(out, indent, "left", f.unfixed);
+        const bool below = columns != 0 && level_width + object.size() + 2 + f.found.size() > columns;
+        if (below) out.append(object).append("\n").append(indent, ' ');
+        else out += padded(object, columns != 0 ? object.size() + 2 : object_width);
+        append_wrapped(out, indent, below ? columns : 0, f.found);
+        append_part(out, indent, columns, "means", f.means);
+        if (f.fixed.empty() && f.level != severity::fine) append_part(out, indent, columns, "do", f.way_out);
+        append_part(out, indent, columns, "fixed", f.fixed);
+        append_part(out, indent, columns, "left", f.unfixed);
     }
     return out;
 }
