@@ -197,11 +197,10 @@ private:
             const bool of_an_earlier_ring = ring.next < ring.at->first_seq();
             // No margin, however soon the oldest is overwritten as well: a recorder that comes may still keep it.
             const seq_t oldest = evbus::ring::oldest_for(*ring.at, evbus::ring::find_head(*ring.at));
-            const seq_t resume = of_an_earlier_ring ? ring.at->first_seq() : std::max(oldest, ring.next);
+            const seq_t resume = of_an_earlier_ring ? ring.at->first_seq() : std::max(oldest, ring.next + 1);
             if (home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation) return consume_status::recorder_behind;
             mark(probe::loss_proven);
             const seq_range lost{ring.next, resume - 1};
-            if (lost.count() == 0) return consume_status::delivered;
             ring.next = resume;
             ring.deliver.gap(lost, of_an_earlier_ring ? gap_cause::ring_lost : gap_cause::overwritten, on_gap);
             return consume_status::delivered;

@@ -17,5 +17,5 @@ clean() {
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
-EVBUS_FUZZ_NAME=$prefix "$program" -max_total_time="${EVBUS_FUZZ_SECONDS:-10}" -timeout=120 -max_len=2048 -rss_limit_mb=4096 \
+EVBUS_FUZZ_NAME=$prefix "$program" -max_total_time="${EVBUS_FUZZ_SECONDS:-10}" -timeout=120 -error_exitcode=1 -timeout_exitcode=1 -max_len=2048 -rss_limit_mb=4096 \
     -verbosity=0 -print_final_stats=1 -artifact_prefix="$program." "$@" "$new" "$corpus"
