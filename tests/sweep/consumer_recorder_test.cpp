@@ -102,6 +102,7 @@ void recorder_fails_its_reader(probe at, bool killed) {
 
 /// What a consumer in a process of its own was given.
 struct given_words {
+    std::atomic<std::uint64_t> next; ///< where the consumer is
     std::atomic<std::uint64_t> until, lost, faults, gaps;
     std::array<std::atomic<std::uint64_t>, 16> first, last;
     [[nodiscard]] lines text() const {
@@ -121,9 +122,11 @@ int read(const recorded_world& s, given_words& given, probe at) {
         mine.event(e);
         if (++handled % 50 == 0 && given.until.load() == 0) ::usleep(3000); // so that it is lapped
     };
-    while (given.until.load() == 0 || c.next() < given.until.load())
+    while (given.until.load() == 0 || c.next() < given.until.load()) {
+        given.next.store(c.next());
         if (c.poll(on_event, [&](const gap& g) { mine.gap(g); }) != consume_status::delivered)
             (void)c.wait(std::chrono::milliseconds(5));
+    }
     given.lost.store(mine.compare(s.all(), 1, given.until.load(), "the consumer"));
     if (!mine.wrong.none()) std::fprintf(stderr, "consumer: %s\n", mine.wrong.text().c_str());
     given.gaps.store(mine.gaps.size());
@@ -192,11 +195,14 @@ TEST_CASE("sweep: a consumer stopped at its turn while the recorder is killed an
                 if (x.s.on().head() <= x.s.on().frontier().written + slots / 2) x.write(1);
             });
             victim second = x.s.recorder();
-            // Laps in quick succession, then rest: both turns come.
-            std::size_t burst = 0;
+            // Laps ahead of the consumer, then rest until it has come near, however fast either is: both turns come.
+            bool resting = false;
             x.s.await(reader, [&] {
-                if (x.s.on().wait_written(x.s.on().head() - 1, std::chrono::milliseconds(1))) x.write(40);
-                if (++burst % 20 == 0) ::usleep(30'000);
+                const seq_t behind = x.s.on().head() - given->next.load();
+                if (behind > 8 * slots) resting = true;
+                if (behind < 16) resting = false;
+                if (!resting && x.s.on().wait_written(x.s.on().head() - 1, std::chrono::milliseconds(1))) x.write(40);
+                else ::usleep(200);
             });
             REQUIRE(reader.was_struck());
             // Stopped at the turn: this one's recorder dies as well, and the next one is a lap further.
