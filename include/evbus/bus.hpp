@@ -77,9 +77,7 @@ public:
     }
     /// True once the ring was closed for good: nothing more is published here; open the bus anew.
     [[nodiscard]] bool is_retired() const noexcept {
-        const seq_t at_head = head();
-        const ring::slot_word word = ring::load_word(*at_, at_head);
-        return word.phase() == ring::phase::closed && word.laps_ahead_of(at_->shape().lap(at_head)) == 0;
+        return ring::is_end(*at_, head());
     }
     /// True while the bus's name leads to this ring; false once it was removed or created anew.
     [[nodiscard]] bool is_current() const noexcept { return at_->is_current(); }
@@ -114,7 +112,7 @@ private:
             if (turn < 100) {
                 for (int i = 0; i < 32; ++i) detail::cpu_pause();
             } else if (at_->may_write()) {
-                ring::doorbell(at_->ctl().frontier_bell).sleep(waiting_stranger, left, reached);
+                ring::doorbell(at_->ctl().frontier_bell).sleep(ring::sleeping_stranger, left, reached);
             } else {
                 const timespec nap{0, static_cast<long>(std::min<std::int64_t>(left, 1'000'000))};
                 ::nanosleep(&nap, nullptr);
@@ -122,9 +120,6 @@ private:
         }
         return true;
     }
-
-    /// Stands in the sleepers flag for those who need no number to wait; no ringer has it.
-    static constexpr auto waiting_stranger = static_cast<member_no>(0xffff);
 
     std::shared_ptr<ring::attachment> at_;
 };

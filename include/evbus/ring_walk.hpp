@@ -111,11 +111,6 @@ public:
     [[nodiscard]] bool lapped() const noexcept {
         return next < at->first_seq() || ring::load_word(*at, next).laps_ahead_of(at->shape().lap(next)) > 0;
     }
-    /// After lapped(): where the ring can be read again.
-    [[nodiscard]] seq_t resume_seq() noexcept {
-        if (next < at->first_seq()) return at->first_seq();
-        return slots_.read(next) == ring::slot_state::lapped ? slots_.resume_after_lap(next) : next;
-    }
     [[nodiscard]] std::uint64_t lag() const noexcept {
         const seq_t head = ring::find_head(*at);
         return head > next ? head - next : 0;

@@ -4,13 +4,13 @@
 
 #include "lib/recorder/control.hpp"
 #include "lib/recorder/handoff.hpp"
+#include "lib/recorder/lap_resumer.hpp"
 #include "lib/recorder/loss_report.hpp"
 #include "lib/recorder/member_watch.hpp"
 #include "lib/recorder/options.hpp"
 
 #include <evbus/filter.hpp>
 #include <evbus/ring/clock.hpp>
-#include <evbus/ring/lap.hpp>
 #include <evbus/ring/slot_reader.hpp>
 #include <evbus/ring/waiter.hpp>
 
@@ -60,7 +60,7 @@ private:
     ring::doorbell bell_;
     member_watch members_;
     loss_report report_;
-    ring::lap_resumer laps_;
+    lap_resumer laps_;
     log::batch* batch_ = nullptr;
     std::uint64_t events_in_batch_ = 0;
     std::int64_t batch_since_ns_ = 0;

@@ -1,10 +1,27 @@
 // The end of a ring: nobody passes a CLOSED word, from however far behind he comes.
+#include "lib/recorder/lap_resumer.hpp"
 #include "ring_fixture.hpp"
 
-#include <evbus/ring/lap.hpp>
 #include <evbus/ring/retire.hpp>
 
 using namespace ring_test;
+
+TEST_CASE("closed: the end takes one slot of a full ring: who was lapped by it, or begins at the oldest, loses that seq alone") {
+    test_bus t;
+    test_reader slow = t.reader();
+    t.publish_many(64);
+    REQUIRE(ring::retire(t.at(), std::chrono::seconds(1)) == 65);
+    CHECK(ring::oldest_for(t.at(), 65) == 2);
+    const lines late = t.reader(from::oldest()).drain();
+    CHECK(late.size() == 63);
+    CHECK(late.front() == "2 x 2");
+    const lines got = slow.drain();
+    REQUIRE(got.size() == 64);
+    CHECK(got.front() == "gap 1-1 overwritten");
+    CHECK(got.back() == "64 x 64");
+    CHECK(slow.sub.retired());
+    CHECK(slow.law_holds());
+}
 
 TEST_CASE("closed: a reader in front of a stopped publisher's slot with the end right behind it does not wait for that one") {
     test_bus t;
@@ -96,12 +113,12 @@ TEST_CASE("closed: of a full ring the end takes one seq, and who was lapped by i
     test_bus t;
     t.publish_many(64);
     REQUIRE(ring::retire(t.at(), std::chrono::seconds(1)) == 65);
-    ring::lap_resumer laps(t.at());
+    recorder::lap_resumer laps(t.at());
     CHECK(laps.resume(1, [] { return seq_t{10}; }) == 2);
 
     test_bus longer;
     longer.publish_many(1000);
-    ring::lap_resumer late(longer.at());
+    recorder::lap_resumer late(longer.at());
     CHECK(late.resume(1, [] { return seq_t{0}; }) == 937); // the place that is overwritten next
     REQUIRE(ring::retire(longer.at(), std::chrono::seconds(1)) == 1001);
     CHECK(late.resume(937, [] { return seq_t{945}; }) == 938);

@@ -35,6 +35,12 @@ inline constexpr std::int64_t max_sleep_ns = 250'000'000;
 /// Longest sleep of somebody whose membarrier is refused.
 inline constexpr std::int64_t unfenced_sleep_ns = 1'000'000;
 
+/// What stands in the sleepers flag for those who have no number there: who waits without one, and helper
+/// threads. A ringer clears the flag of its own number, so nobody rings under the first, and nobody sleeps under
+/// the second.
+inline constexpr auto sleeping_stranger = static_cast<member_no>(0xffff);
+inline constexpr auto ringing_stranger = static_cast<member_no>(0xfffe);
+
 /// What the kernel does for the doorbell in this process; found out once.
 class fences {
 public:

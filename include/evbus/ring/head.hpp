@@ -72,11 +72,18 @@ inline constexpr seq_t last_seq_of_any_ring = max_seq - (seq_t{1} << 60);
     return t;
 }
 
-/// The oldest seq that the ring may still hold when the head is at `head`.
+/// True when the ring ends at `seq`: its word is CLOSED, for good.
+[[nodiscard]] inline bool is_end(const attachment& at, seq_t seq) noexcept {
+    const slot_word w = load_word(at, seq);
+    return w.phase() == phase::closed && w.laps_ahead_of(at.shape().lap(seq)) == 0;
+}
+
+/// The oldest seq that the ring may still hold when the head is at `head`. A closed head has taken a slot as well,
+/// the last one ever.
 [[nodiscard]] inline seq_t oldest_for(const attachment& at, seq_t head) noexcept {
     const std::uint64_t slots = at.shape().slots();
-    const seq_t first = at.first_seq();
-    return head - first > slots ? head - slots : first;
+    const seq_t first = at.first_seq(), taken = head + (is_end(at, head) ? 1 : 0);
+    return taken - first > slots ? taken - slots : first;
 }
 
 } // namespace ring

@@ -18,9 +18,6 @@ namespace evbus {
 inline namespace v1 {
 namespace ring {
 
-/// Rings for a retirer, who has no number of its own; no sleeper's flag holds it.
-inline constexpr auto retirer = static_cast<member_no>(0xfffe);
-
 inline void nap_shortly() noexcept {
     const timespec nap{0, 1'000'000};
     ::nanosleep(&nap, nullptr);
@@ -99,8 +96,8 @@ enum class unrecorded : std::uint8_t { may_go, stays };
             if (alone && choose_end(at, t) != t) break;
             if (pen.swap(seen, slot_word(lap, member_no::nobody, phase::closed))) {
                 mark(probe::close_done);
-                doorbell(at.ctl().data_bell).ring(retirer);
-                doorbell(at.ctl().frontier_bell).ring(retirer);
+                doorbell(at.ctl().data_bell).ring(ringing_stranger);
+                doorbell(at.ctl().frontier_bell).ring(ringing_stranger);
                 return t;
             }
             break;

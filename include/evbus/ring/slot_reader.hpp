@@ -85,11 +85,12 @@ public:
     [[nodiscard]] publisher_id publisher() const noexcept { return author_; }
     /// The slot word as the last read() saw it.
     [[nodiscard]] slot_word word() const noexcept { return word_; }
-    /// After `lapped`: the first seq to go on at, with a margin so as not to be lapped again at once. A
-    /// lap that the slot there does not confirm is nonsense and costs its own seq only.
+    /// After `lapped`: the first seq to go on at, with a margin so as not to be lapped again at once, unless
+    /// it was the ring's end, which nobody follows, that took the slot. A lap that the slot there does not confirm is nonsense and costs its own seq only.
     [[nodiscard]] seq_t resume_after_lap(seq_t seq) const noexcept {
         const seq_t newest = shape_.laps_from(seq, word_.laps_ahead_of(shape_.lap(seq)));
-        const seq_t resume = newest - shape_.slots() + shape_.slots() / 8 + 1;
+        const std::uint64_t margin = word_.phase() == phase::closed ? 0 : shape_.slots() / 8;
+        const seq_t resume = newest - shape_.slots() + margin + 1;
         return resume > seq && is_claimed(*at_, resume) ? resume : seq + 1;
     }
     /// The first line alone: all that a rejected frame costs.

@@ -52,16 +52,12 @@ public:
     /// Wakes a lookout that sleeps at its bell, after `called_off` was made true; for any thread.
     static void startle(const attachment& at, vigil::over what) noexcept {
         if (!at.may_write() || what == vigil::over::time) return;
-        doorbell(what == vigil::over::slot ? at.ctl().data_bell : at.ctl().frontier_bell).ring(ringing_helper);
+        doorbell(what == vigil::over::slot ? at.ctl().data_bell : at.ctl().frontier_bell).ring(ringing_stranger);
     }
 
 private:
-    // What helpers are called in the sleepers flag. A ringer clears the flag of its own number: under the number of
-    // its handle, which may ring or sleep at the same moment, either could take the other's flag away. Nobody rings
-    // under the first of these, and nobody sleeps under the second.
-    static constexpr auto sleeping_helper = static_cast<member_no>(0xffff);
-    static constexpr auto ringing_helper = static_cast<member_no>(0xfffe);
-
+    // Strangers at the bells, not under their handle's number: it may ring or sleep at the same moment, and either
+    // could take the other's flag away.
     static constexpr std::int64_t pause_ns = 20'000'000;
     static constexpr std::int64_t first_nap_ns = 1'000'000;
     static constexpr std::int64_t leave_unfinished_ns = 1'000'000; ///< ahead of `seq`: those who read there see to it
@@ -147,7 +143,7 @@ private:
     /// At the bell for `longest`, or by timer for `nap` when that may not be touched.
     template <class Doze, class HasData>
     void sleep(doorbell_words& words, std::int64_t longest, Doze& doze, std::int64_t nap, HasData&& has_data) noexcept {
-        if (at_->may_write()) doorbell(words).sleep(sleeping_helper, longest, has_data);
+        if (at_->may_write()) doorbell(words).sleep(sleeping_stranger, longest, has_data);
         else doze(nap);
     }
 

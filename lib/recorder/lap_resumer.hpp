@@ -1,4 +1,4 @@
-// Where a reader goes on after the ring went round and nobody has what it missed: at the oldest seq that is
+// Where the recorder goes on after the ring went round and nobody has what it missed: at the oldest seq that is
 // still there, so that no more is given up than is gone; and with a margin when that is overwritten at once.
 #pragma once
 
@@ -8,28 +8,27 @@
 
 namespace evbus {
 inline namespace v1 {
-namespace ring {
+namespace recorder {
 
 class lap_resumer {
 public:
-    explicit lap_resumer(const attachment& at) noexcept : at_(&at) {}
+    explicit lap_resumer(const ring::attachment& at) noexcept : at_(&at) {}
 
     /// `next` is gone from the ring. `with_margin()` names a place that is not overwritten at once.
     template <class WithMargin>
     [[nodiscard]] seq_t resume(seq_t next, WithMargin&& with_margin) noexcept {
-        const seq_t head = find_head(*at_);
-        const bool ended = load_word(*at_, head).phase() == phase::closed; // the end took a slot too, the last one ever
-        const seq_t oldest = oldest_for(*at_, head + ended);
-        const bool again = !ended && last_ != no_seq && next - last_ < at_->shape().slots() / 8;
+        const seq_t head = ring::find_head(*at_);
+        const seq_t oldest = ring::oldest_for(*at_, head);
+        const bool again = !ring::is_end(*at_, head) && last_ != no_seq && next - last_ < at_->shape().slots() / 8;
         last_ = again || oldest <= next ? with_margin() : oldest;
         return last_;
     }
 
 private:
-    const attachment* at_;
+    const ring::attachment* at_;
     seq_t last_ = no_seq; ///< where it went on the last time
 };
 
-} // namespace ring
+} // namespace recorder
 } // namespace v1
 } // namespace evbus
