@@ -178,13 +178,13 @@ run_sweeps() {
     ninja -C "$trees/debug" ${JOBS:+-j "$JOBS"} --quiet $targets
     table=$trees/debug/sweep-table.txt
     rm -f "$table"
-    fine=0
+    status=0
     for target in $targets; do
         say "$target"
-        EVBUS_SWEEP_TABLE=$table EVBUS_ROUNDS=${EVBUS_ROUNDS:-1000} "$trees/debug/$target" -m >&2 || fine=1
+        EVBUS_SWEEP_TABLE=$table EVBUS_ROUNDS=${EVBUS_ROUNDS:-1000} "$trees/debug/$target" -m >&2 || status=1
     done
-    python3 tools/dev/sweep_table.py "$table" "$@" || fine=1
-    return $fine
+    python3 tools/dev/sweep_table.py "$table" "$@" || status=1
+    return $status
 }
 
 sources() { git ls-files -co --exclude-standard -- '*.cpp' '*.hpp' | while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
