@@ -114,8 +114,11 @@ private:
         }
 
         void make_readable() noexcept {
+            // Said before it is so: a poll that the descriptor woke must not find it called unreadable still, and
+            // leave it as it is. A write is refused only when the count is full, and then it is readable.
+            readable.store(true, std::memory_order_release);
             const std::uint64_t one = 1;
-            readable.store(::write(fd, &one, sizeof one) == sizeof one, std::memory_order_release);
+            (void)!::write(fd, &one, sizeof one);
         }
         void make_unreadable() noexcept {
             std::uint64_t count;
