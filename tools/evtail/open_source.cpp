@@ -1,11 +1,11 @@
 // Which source the options name.
+#include "tools/cli/log_place.hpp"
 #include "tools/evtail/bus_source.hpp"
 #include "tools/evtail/dead_ring.hpp"
 #include "tools/evtail/log_source.hpp"
 #include "tools/evtail/options.hpp"
 
 #include <evbus/error.hpp>
-#include <evbus/log/log_dir.hpp>
 
 #include <optional>
 
@@ -15,26 +15,13 @@ namespace {
 using evbus::errc;
 using evbus::error;
 
-// The bus, when its ring is there. What is there and may not be read, or is no ring, is thrown.
-std::optional<evbus::bus> try_observe(const std::string& name) {
-    try {
-        return evbus::bus::observe(name);
-    } catch (const error& e) {
-        if (e.kind() != errc::not_found) throw;
-        return std::nullopt;
-    }
-}
-
 std::unique_ptr<source> open_log_of(const options& o, const std::optional<evbus::bus>& live) {
-    const std::string says = live ? live->log_dir() : std::string();
-    if (live && says.empty()) throw error(errc::not_found, {"read bus " + o.bus, "--source log", "this bus was created without a log", "leave it out"});
-    if (const auto dir = evbus::log::find_log_dir(evbus::log::posix(), o.bus, says))
-        return std::make_unique<log_source>(*dir, o.bus, o.source == source_kind::automatic, o.filters, o.exclude);
-    std::string places = evbus::ring::shm_path(evbus::ring::ring_object(o.bus));
-    for (const std::string& place : evbus::log::default_log_dirs(o.bus)) places += ", " + place;
-    throw error(errc::not_found, {"read bus " + o.bus, places, "neither its ring nor its log is there",
-                                  "create the bus by publishing to it (evpub " + o.bus + " TOPIC), name its log with --log, "
-                                  "or look at evctl list"});
+    if (live && live->log_dir().empty())
+        throw error(errc::not_found, {"read bus " + o.bus, "--source log", "this bus was created without a log", "leave it out"});
+    const std::string dir = cli::log_of_bus("read bus " + o.bus, o.bus, live,
+                                            "create the bus by publishing to it (evpub " + o.bus + " TOPIC), name its log with "
+                                            "--log, or look at evctl list");
+    return std::make_unique<log_source>(dir, o.bus, o.source == source_kind::automatic, o.filters, o.exclude);
 }
 
 } // namespace
@@ -42,7 +29,7 @@ std::unique_ptr<source> open_log_of(const options& o, const std::optional<evbus:
 std::unique_ptr<source> open_source(const options& o) {
     if (o.ring_file) return std::make_unique<dead_ring_source>(*o.ring_file, o.filters, o.exclude);
     if (o.log_dir) return std::make_unique<log_source>(*o.log_dir, "", false, o.filters, o.exclude);
-    const std::optional<evbus::bus> live = try_observe(o.bus);
+    const std::optional<evbus::bus> live = cli::try_observe(o.bus);
     if (o.source == source_kind::log) return open_log_of(o, live);
     if (live) return std::make_unique<bus_source>(*live, o.filters, o.exclude, o.source == source_kind::ring);
     if (o.source == source_kind::ring)

@@ -1,0 +1,22 @@
+// The subcommands of evlog. Each has a file of its own that declares its flags and does the work, and one
+// line here, in main.cpp and in meson.build. Data goes to the output, talk to standard error.
+#pragma once
+
+#include "tools/cli/options.hpp"
+#include "tools/cli/terminal.hpp"
+
+#include <functional>
+
+namespace evlog {
+
+/// A subcommand that was declared. `run` is called when the command line chose `flags`; it returns the exit
+/// code and throws evbus::error for what exit code 2 stands for.
+struct subcommand {
+    cli::command* flags;
+    std::function<int(cli::output&)> run;
+};
+
+/// What is in a log. Exit codes: 0; 2 there is no log, or it cannot be read.
+subcommand add_info(cli::command& evlog);
+
+} // namespace evlog
