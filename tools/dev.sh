@@ -65,8 +65,8 @@ want_tools() {
     command -v clang++ >/dev/null || missing="$missing clang"
     boost_is_there || missing="$missing libboost-dev"
     if command -v dpkg-query >/dev/null; then
-        for package in libxxhash-dev doctest-dev libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libre2-dev \
-            libclang-rt-14-dev spin relacy-dev; do
+        for package in libxxhash-dev libzstd-dev doctest-dev libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev \
+            libre2-dev libclang-rt-14-dev spin relacy-dev; do
             installed "$package" || missing="$missing $package"
         done
     fi

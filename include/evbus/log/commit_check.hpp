@@ -4,6 +4,7 @@
 
 #include <evbus/detail/hash.hpp>
 #include <evbus/ids.hpp>
+#include <evbus/log/body_codec.hpp>
 #include <evbus/log/format.hpp>
 #include <evbus/version.hpp>
 
@@ -40,7 +41,9 @@ enum class commit_fault : std::uint8_t {
     case commit_fault::no_commit: return "no commit begins here";
     case commit_fault::header: return "the commit's header fails its checks";
     case commit_fault::version: return "the commit was written by a newer version";
-    case commit_fault::codec: return "the commit's codec is not known to this reader";
+    case commit_fault::codec:
+        return "the commit is compressed by a codec that this program was built without (zstd: include "
+               "<evbus/log/zstd.hpp> in one of its sources and link libzstd; the tools of evbus have it)";
     case commit_fault::cut_short: return "the file ends within the commit";
     case commit_fault::body: return "the commit's body fails its checksum";
     }
@@ -66,15 +69,11 @@ enum class commit_fault : std::uint8_t {
         h.last_seq == max_seq)
         return commit_fault::header;
     if (h.version > log_format_version) return commit_fault::version;
-    if (h.codec != static_cast<std::uint8_t>(codec::none)) return commit_fault::codec;
-    if (h.stored_bytes != h.raw_bytes || h.stored_checksum != h.body_hash) return commit_fault::header;
+    if (!can_decode(h.codec)) return commit_fault::codec;
+    if (h.codec == static_cast<std::uint8_t>(codec::none) &&
+        (h.stored_bytes != h.raw_bytes || h.stored_checksum != h.body_hash))
+        return commit_fault::header;
     return commit_fault::none;
-}
-
-/// With codec none the body hash is also the checksum of what is stored: taken once.
-[[nodiscard]] inline bool check_body(const commit_header& h, std::span<const std::byte> body,
-                                     std::uint64_t seed) noexcept {
-    return evbus::detail::xxh3(body.data(), body.size(), seed) == h.body_hash;
 }
 
 /// True when the commit carries seqs, not only MEMBER, RUN, ANCHOR and notes.

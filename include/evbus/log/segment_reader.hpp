@@ -3,11 +3,14 @@
 // One thread.
 #pragma once
 
+#include <evbus/log/body_codec.hpp>
 #include <evbus/log/commit_check.hpp>
 #include <evbus/log/file.hpp>
 #include <evbus/log/format.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -32,6 +35,12 @@ public:
                                                  std::size_t fill = capacity) noexcept {
         failed_ = 0;
         if (offset < start_ || offset > start_ + size_ || start_ + size_ - offset < bytes) {
+            if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) {
+                size_ = 0;
+                start_ = offset;
+                failed_ = ECANCELED;
+                return {};
+            }
             const std::int64_t n = from.read_at(words_.get(), fill, offset);
             start_ = offset;
             size_ = n < 0 ? 0 : static_cast<std::size_t>(n);
@@ -42,6 +51,8 @@ public:
         return {reinterpret_cast<const std::byte*>(words_.get()) + at, std::min(bytes, size_ - at)};
     }
     void forget() noexcept { start_ = size_ = 0; }
+    /// From when `stop` is set on, reading fails with ECANCELED. Null: never.
+    void stop_when(const std::atomic<bool>* stop) noexcept { stop_ = stop; }
     /// errno of the last get(); 0 when it went well.
     [[nodiscard]] int failed() const noexcept { return failed_; }
     [[nodiscard]] std::uint64_t bytes_read() const noexcept { return read_; }
@@ -52,6 +63,7 @@ private:
     std::size_t size_ = 0;
     int failed_ = 0;
     std::uint64_t read_ = 0;
+    const std::atomic<bool>* stop_ = nullptr;
 };
 static_assert(sizeof(commit_header) + max_commit_body <= read_window::capacity);
 
@@ -86,7 +98,7 @@ enum class segment_fault : std::uint8_t { none, io, cut_short, no_segment, heade
 /// A commit in the window, checked.
 struct commit_view {
     commit_header header{};
-    std::span<const std::byte> body{};
+    std::span<const std::byte> body{}; ///< the records, unpacked
     std::uint64_t offset = 0;
 
     [[nodiscard]] std::uint64_t end() const noexcept { return offset + sizeof header + header.stored_bytes; }
@@ -147,7 +159,10 @@ public:
             std::size_t i = 0;
             while (i + 8 <= piece.size() && word_at(piece, i) != commit_magic) i += 8;
             at += i;
-            if (i + 8 > piece.size()) continue;
+            if (i + 8 > piece.size()) { // a huge hole is stepped over, not read
+                at = file_.next_data(at) & ~std::uint64_t{7};
+                continue;
+            }
             const walk w = read(at, out, true);
             if (w == walk::failed) return w;
             if (w == walk::commit && !out.misplaced() && out.header.first_seq >= least) return w;
@@ -156,7 +171,9 @@ public:
     }
 
     [[nodiscard]] commit_fault fault() const noexcept { return fault_; }
-    [[nodiscard]] int os_error() const noexcept { return window_.failed(); }
+    [[nodiscard]] int os_error() const noexcept { return no_memory_ ? ENOMEM : window_.failed(); }
+    /// Long walks end with the error ECANCELED once `stop` is set.
+    void stop_when(const std::atomic<bool>* stop) noexcept { window_.stop_when(stop); }
     /// Drops what is buffered: for a file that may have changed.
     void refresh() noexcept { window_.forget(); }
     [[nodiscard]] std::int64_t size() const noexcept { return file_.size(); }
@@ -176,6 +193,7 @@ private:
         out.offset = offset;
         out.body = {};
         fault_ = commit_fault::none;
+        no_memory_ = false;
         if (window_.failed() != 0) return walk::failed;
         if (head.empty()) return walk::end;
         if (is_footer(head)) return walk::sealed;
@@ -189,11 +207,18 @@ private:
         const std::size_t whole = sizeof h + h.stored_bytes;
         const std::span<const std::byte> all = window_.get(file_, offset, whole);
         if (window_.failed() != 0) return walk::failed;
-        if (all.size() < whole) fault_ = commit_fault::cut_short;
-        else if (!check_body(h, all.subspan(sizeof h), seed_)) fault_ = commit_fault::body;
-        if (fault_ != commit_fault::none) return walk::broken;
-        out.body = all.subspan(sizeof h);
-        return walk::commit;
+        if (all.size() < whole) return broken(commit_fault::cut_short);
+        switch (unpacker_.unpack(h, all.subspan(sizeof h), seed_, out.body)) {
+        case body_unpacker::outcome::fine: return walk::commit;
+        case body_unpacker::outcome::damaged: return broken(commit_fault::body);
+        case body_unpacker::outcome::no_memory: break;
+        }
+        no_memory_ = true;
+        return walk::failed;
+    }
+    [[nodiscard]] walk broken(commit_fault why) noexcept {
+        fault_ = why;
+        return walk::broken;
     }
 
     [[nodiscard]] bool is_footer(std::span<const std::byte> head) const noexcept {
@@ -203,13 +228,14 @@ private:
         return checksum_of(f, seed_) == f.checksum;
     }
 
-
     static constexpr std::size_t header_fill = 4096;
 
     file file_{};
     read_window window_{};
+    body_unpacker unpacker_{};
     std::uint64_t seed_ = 0;
     commit_fault fault_ = commit_fault::none;
+    bool no_memory_ = false;
 };
 
 } // namespace log
