@@ -53,7 +53,7 @@ log_writer log_writer::open(file_system& fs, std::string dir, const log_options&
 }
 
 void log_writer::recover() {
-    log_state found = scan(*fs_, dir_, options_.bus);
+    log_state found = scan(*fs_, dir_, options_.bus, scan_depth::newest, options_.stop);
     if (found.fork)
         throw error(errc::damaged, {"open log for writing", dir_.root, "the log is forked: " + *found.fork,
                                     "keep one of the two (evlog verify names them) and move the other away"});
@@ -99,13 +99,15 @@ void log_writer::sync_left_behind(const segment_state& s) {
 }
 
 void log_writer::resume(segment_state& s) {
-    segment_reader in;
     const std::string path = segment_path(dir_, s.first);
-    if (const int r = in.open(*fs_, path, state_.seed); r < 0)
-        evbus::detail::throw_errno(-r, "open log for writing", path);
-    segment_walk walked;
-    segment_index index = build_index(in, {state_.seed, s.header.previous_chain, 0, s.first}, walked);
-    if (const int r = segment_.resume(*fs_, dir_, s.header, walked.valid_end, std::move(index)); r < 0)
+    segment_walk walked = s.walk;
+    if (!s.index) { // its footer was believed: what follows needs more than that
+        segment_reader in;
+        if (const int r = in.open(*fs_, path, state_.seed); r < 0)
+            evbus::detail::throw_errno(-r, "open log for writing", path);
+        s.index = build_index(in, {state_.seed, s.header.previous_chain, 0, s.first}, walked);
+    }
+    if (const int r = segment_.resume(*fs_, dir_, s.header, walked.valid_end, *std::move(s.index)); r < 0)
         evbus::detail::throw_errno(-r, "open log for writing", path);
     if (walked.valid_end < walked.bytes || s.sealed) // an old footer goes: commits follow each other
         if (const int r = segment_.shared()->truncate(walked.valid_end); r < 0)

@@ -30,6 +30,7 @@ struct log_options {
     on_torn torn = on_torn::trim;
     unsigned dir_mode = 0700;
     unsigned file_mode = 0600;
+    const std::atomic<bool>* stop = nullptr; ///< once set, a long recovery gives up: errc::io (ECANCELED)
 };
 
 enum class append_status : std::uint8_t {

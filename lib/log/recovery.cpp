@@ -42,13 +42,22 @@ bool trust(const segment_footer& footer, std::uint64_t data_end, std::uint64_t s
     return true;
 }
 
-segment_state look(file_system& fs, const log_dir& dir, seq_t first, const chain_state& before, log_state& out,
-                   scan_depth depth, bool newest) {
+/// How a scan looks at segments.
+struct look_at {
+    file_system& fs;
+    const log_dir& dir;
+    scan_depth depth;
+    const std::atomic<bool>* stop;
+};
+
+segment_state look(const look_at& how, seq_t first, const chain_state& before, log_state& out, bool newest) {
+    const auto& [fs, dir, depth, stop] = how;
     segment_state s;
     s.first = first;
     const std::string path = segment_path(dir, first);
     segment_reader in;
     if (const int r = in.open(fs, path, out.bus.seed()); r < 0) evbus::detail::throw_errno(-r, operation, path);
+    in.stop_when(stop);
     s.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(in.size(), 0));
     s.header_fault = in.read_header(out.bus, first, s.header);
     if (s.header_fault == segment_fault::io) evbus::detail::throw_errno(in.os_error(), operation, path);
@@ -66,14 +75,15 @@ segment_state look(file_system& fs, const log_dir& dir, seq_t first, const chain
     if (header_fine) start.chain = s.header.previous_chain;
     segment_footer footer;
     s.sealed = header_fine && footer.open(in.source(), first, out.bus.seed());
-    if (depth == scan_depth::ends && header_fine) {
+    if (depth != scan_depth::all && header_fine) {
         if (s.sealed && trust(footer, footer.offset(), out.bus.seed(), s)) return s;
         segment_index_file index;
         if (!s.sealed && !newest && open_index(fs, dir, first, s.bytes, out.bus, index) &&
             trust(index.sections, s.bytes, out.bus.seed(), s))
             return s;
     }
-    s.walk = walk_segment(in, start, [](const commit_view&) {});
+    if (depth == scan_depth::newest && newest) s.index = build_index(in, start, s.walk);
+    else s.walk = walk_segment(in, start, [](const commit_view&) {});
     s.walked = true;
     // A footer's header that passes while its tail does not: the seal is torn, the commits are not.
     if (s.walk.sealed && !s.sealed) {
@@ -94,41 +104,60 @@ segment_state look(file_system& fs, const log_dir& dir, seq_t first, const chain
     return s;
 }
 
+/// Takes one more segment into account; all before it that are looked at were.
+void add(segment_state s, const log_dir& dir, log_state& out) {
+    const bool is_first = out.segments.empty();
+    if (!is_first && s.first < out.end.next && s.covers_seqs() && !out.fork)
+        out.fork = fmt::format("{}: it begins below seq {}, which the segment before already holds",
+                               segment_path(dir, s.first), out.end.next);
+    if (!is_first && s.first > out.end.next)
+        out.holes.push_back({{out.end.next, s.first - 1}, out.segments.back().first, out.segments.back().walk.valid_end});
+    for (const hole& h : s.walk.holes) out.holes.push_back({h.range, s.first, h.offset});
+    const std::int64_t greatest = std::max(out.end.running_max_ns, s.walk.end.running_max_ns);
+    // An unreadable newest segment proves by its name what was written before it.
+    const bool header_fine = s.header_fault == segment_fault::none;
+    out.chain_breaks += s.walk.chain_breaks;
+    if (!is_first && header_fine && s.first == out.end.next && s.header.previous_chain != out.end.chain)
+        ++out.chain_breaks;
+    if (s.walk.commits != 0) out.end = s.walk.end;
+    else
+        out.end = {out.end.seed, header_fine ? s.header.previous_chain : out.end.chain, 0,
+                   std::max(out.end.next, s.first)};
+    out.end.running_max_ns = greatest;
+    out.segments.push_back(std::move(s));
+}
+
+/// The newest segment, and those before it back to one that tells both chain and time: a whole header and a
+/// commit. Ascending.
+std::vector<segment_state> look_back(const look_at& how, const std::vector<seq_t>& firsts, log_state& out) {
+    std::vector<segment_state> found;
+    for (std::size_t i = firsts.size(); i-- > 0;) {
+        found.push_back(look(how, firsts[i], out.end, out, i + 1 == firsts.size()));
+        if (found.back().header_fault == segment_fault::none && found.back().walk.commits != 0) break;
+    }
+    std::reverse(found.begin(), found.end());
+    return found;
+}
+
 } // namespace
 
-log_state scan(file_system& fs, const log_dir& dir, const bus_id& expected, scan_depth depth) {
+log_state scan(file_system& fs, const log_dir& dir, const bus_id& expected, scan_depth depth, const std::atomic<bool>* stop) {
+    const look_at how{fs, dir, depth, stop};
     log_state out;
     std::vector<seq_t> firsts;
     if (const int r = list_segments(fs, dir, firsts); r < 0 && r != -ENOENT)
         evbus::detail::throw_errno(-r, operation, dir.segments());
     out.bus = find_bus(fs, dir, firsts, expected);
     out.end = {out.bus.seed(), 0, 0, 1};
-    if (!firsts.empty() && out.bus.empty())
+    if (firsts.empty()) return out;
+    if (out.bus.empty())
         throw error(errc::not_a_bus, {operation, dir.root, "no segment in it has a readable header",
                                       "name the right directory, or restore the log from a copy"});
-    for (std::size_t i = 0; i < firsts.size(); ++i) {
-        const bool newest = i + 1 == firsts.size();
-        segment_state s = look(fs, dir, firsts[i], out.end, out, depth, newest);
-        if (i == 0) out.first = s.first;
-        else if (s.first < out.end.next && s.covers_seqs() && !out.fork)
-            out.fork = fmt::format("{}: it begins below seq {}, which the segment before already holds",
-                                   segment_path(dir, s.first), out.end.next);
-        if (i != 0 && s.first > out.end.next)
-            out.holes.push_back({{out.end.next, s.first - 1}, out.segments.back().first, out.segments.back().walk.valid_end});
-        for (const hole& h : s.walk.holes) out.holes.push_back({h.range, s.first, h.offset});
-        const std::int64_t greatest = std::max(out.end.running_max_ns, s.walk.end.running_max_ns);
-        // An unreadable newest segment proves by its name what was written before it.
-        const bool header_fine = s.header_fault == segment_fault::none;
-        out.chain_breaks += s.walk.chain_breaks;
-        if (i != 0 && header_fine && s.first == out.end.next && s.header.previous_chain != out.end.chain)
-            ++out.chain_breaks;
-        if (s.walk.commits != 0) out.end = s.walk.end;
-        else
-            out.end = {out.end.seed, header_fine ? s.header.previous_chain : out.end.chain, 0,
-                       std::max(out.end.next, s.first)};
-        out.end.running_max_ns = greatest;
-        out.segments.push_back(std::move(s));
-    }
+    out.first = firsts.front();
+    if (depth == scan_depth::newest)
+        for (segment_state& s : look_back(how, firsts, out)) add(std::move(s), dir, out);
+    else
+        for (const seq_t first : firsts) add(look(how, first, out.end, out, first == firsts.back()), dir, out);
     return out;
 }
 
@@ -146,7 +175,8 @@ void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_
     fail(fd, path);
     const file out(fs, fd);
     std::vector<std::byte> piece(std::size_t{64} << 10);
-    for (std::uint64_t at = from; at < end;) {
+    fail(out.truncate(end - from), path); // holes stay holes: a tail may claim far more than the disk has
+    for (std::uint64_t at = from; (at = in.next_data(at)) < end;) {
         const std::int64_t n = in.read_at(piece.data(), std::min<std::uint64_t>(piece.size(), end - at), at);
         fail(static_cast<int>(std::min<std::int64_t>(n, 0)), path);
         if (n == 0) break;

@@ -6,6 +6,7 @@
 
 #include <evbus/notice.hpp>
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,9 +15,11 @@ namespace evbus {
 inline namespace v1 {
 namespace log {
 
-enum class scan_depth : bool {
-    ends, ///< trusts the footers of sealed segments: reads the newest unsealed one
-    all,  ///< reads every commit
+enum class scan_depth : std::uint8_t {
+    newest, ///< the newest segment, and those before it until one holds a commit: what going on needs.
+            ///< Trusts their footers. Holes between older segments are left to readers and `all`
+    ends,   ///< every segment, but trusts footers and indexes: reads the unsealed
+    all,    ///< reads every commit
 };
 
 struct segment_state {
@@ -27,6 +30,7 @@ struct segment_state {
     bool sealed = false;
     bool walked = false;  ///< `walk` was made by reading; otherwise footer or index said so
     segment_walk walk;
+    std::optional<segment_index> index; ///< what its footer would say; of a newest segment that was read to go on with
 
     [[nodiscard]] seq_t last() const noexcept { return walk.end.next - 1; }
     [[nodiscard]] bool covers_seqs() const noexcept { return walk.end.next > first; }
@@ -45,7 +49,7 @@ struct found_hole {
 
 struct log_state {
     bus_id bus;
-    std::vector<segment_state> segments; ///< ascending
+    std::vector<segment_state> segments; ///< those that were looked at, ascending; the newest is among them
     std::vector<found_hole> holes;
     chain_state end;                     ///< what the next commit builds on
     seq_t first = no_seq;                ///< first seq that the log covers; no_seq when it is empty
@@ -60,10 +64,11 @@ struct log_state {
     }
 };
 
-/// Looks at every segment. `expected` may be empty: then the newest readable header decides. Throws
-/// for what cannot be read (errc::io, permission) and for a log of another bus (errc::foreign_log).
+/// Looks at the segments. `expected` may be empty: then the newest readable header decides. Throws
+/// for what cannot be read (errc::io, permission) and for a log of another bus (errc::foreign_log); errc::io
+/// (ECANCELED) soon after `stop` was set, which may be null.
 [[nodiscard]] log_state scan(file_system& fs, const log_dir& dir, const bus_id& expected,
-                             scan_depth depth = scan_depth::ends);
+                             scan_depth depth = scan_depth::ends, const std::atomic<bool>* stop = nullptr);
 
 /// Moves the torn tail to quarantine/, cuts it off, writes missing indexes, and tells `notices`.
 /// `state` is then what a new scan would say. Throws when it cannot.

@@ -6,6 +6,7 @@
 
 #include <evbus/error.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,12 @@ public:
     /// Bytes, possibly fewer than asked for; 0 at the end; or -errno.
     virtual std::int64_t pread(int fd, void* to, std::size_t bytes, std::uint64_t offset) noexcept = 0;
     virtual std::int64_t write(int fd, const void* from, std::size_t bytes, std::uint64_t offset) noexcept = 0;
+    /// Where data comes next: `offset` itself, or behind a hole (which reads as zeros) that begins there;
+    /// the file's size when nothing does. Who does not know says `offset`. Or -errno.
+    virtual std::int64_t next_data(int fd, std::uint64_t offset) noexcept {
+        static_cast<void>(fd);
+        return static_cast<std::int64_t>(offset);
+    }
     virtual int truncate(int fd, std::uint64_t bytes) noexcept = 0;
     virtual int datasync(int fd) noexcept = 0;
     /// Asks that writing to the disk begin, without waiting for it; says nothing about durability.
@@ -54,6 +61,11 @@ public:
     /// Makes a directory's entries durable.
     virtual int sync_dir(const std::string& path) noexcept = 0;
     virtual int rename(const std::string& from, const std::string& to) noexcept = 0;
+    /// Swaps what two names stand for, in one step; -ENOENT when either is gone, -EINVAL where the file
+    /// system cannot.
+    virtual int exchange(const std::string&, const std::string&) noexcept { return -EINVAL; }
+    /// Gives one open file the owner, mode and times of another, whose place it is to take.
+    virtual int copy_attributes(int, int) noexcept { return 0; }
     virtual int unlink(const std::string& path) noexcept = 0;
     virtual int mkdir(const std::string& path, unsigned mode) noexcept = 0;
     /// Names in a directory without "." and "..", unsorted.
@@ -104,6 +116,14 @@ public:
     std::int64_t write(int fd, const void* from, std::size_t bytes, std::uint64_t offset) noexcept override {
         return code(without_eintr([&] { return ::pwrite(fd, from, bytes, static_cast<off_t>(offset)); }));
     }
+    std::int64_t next_data(int fd, std::uint64_t offset) noexcept override {
+        const off_t at = ::lseek(fd, static_cast<off_t>(offset), SEEK_DATA);
+        if (at >= 0) return at;
+        if (errno != ENXIO) return errno == EINVAL ? static_cast<std::int64_t>(offset) : -errno;
+        file_info info;
+        const int r = fstat(fd, info);
+        return r < 0 ? r : static_cast<std::int64_t>(std::max(info.bytes, offset));
+    }
     int truncate(int fd, std::uint64_t bytes) noexcept override {
         return code(without_eintr([&] { return ::ftruncate(fd, static_cast<off_t>(bytes)); }));
     }
@@ -120,6 +140,17 @@ public:
     }
     int rename(const std::string& from, const std::string& to) noexcept override {
         return code(std::rename(from.c_str(), to.c_str()));
+    }
+    int exchange(const std::string& one, const std::string& other) noexcept override {
+        const int r = code(::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE));
+        return r == -ENOSYS ? -EINVAL : r;
+    }
+    int copy_attributes(int from, int to) noexcept override {
+        struct ::stat s {};
+        if (::fstat(from, &s) != 0 || ::fchown(to, s.st_uid, s.st_gid) != 0 || ::fchmod(to, s.st_mode & 07777) != 0)
+            return -errno;
+        const timespec times[2] = {s.st_atim, s.st_mtim};
+        return code(::futimens(to, times));
     }
     int unlink(const std::string& path) noexcept override { return code(::unlink(path.c_str())); }
     int mkdir(const std::string& path, unsigned mode) noexcept override {
@@ -227,8 +258,17 @@ public:
         }
         return 0;
     }
+    /// Where data comes next at or behind `offset`; `offset` when that cannot be told.
+    [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const noexcept {
+        const std::int64_t at = fs_->next_data(fd_, offset);
+        return at < 0 ? offset : std::max(offset, static_cast<std::uint64_t>(at));
+    }
     [[nodiscard]] int truncate(std::uint64_t bytes) const noexcept { return fs_->truncate(fd_, bytes); }
     [[nodiscard]] int datasync() const noexcept { return fs_->datasync(fd_); }
+    [[nodiscard]] int copy_attributes_to(const file& other) const noexcept {
+        return fs_->copy_attributes(fd_, other.fd_);
+    }
+    [[nodiscard]] int info(file_info& out) const noexcept { return fs_->fstat(fd_, out); }
     void start_writeback() const noexcept { fs_->start_writeback(fd_); }
     [[nodiscard]] int try_lock() const noexcept { return fs_->try_lock(fd_); }
     /// True when `path` still names this file.
