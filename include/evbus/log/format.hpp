@@ -15,6 +15,7 @@ inline constexpr std::uint64_t commit_magic = 0x7469'6d6d'6f63'65fe;  ///< bytes
 inline constexpr std::uint64_t footer_magic = 0x7265'746f'6f66'65fd;  ///< bytes fd "efooter"
 inline constexpr std::uint64_t tail_magic = 0x6465'6c61'6573'65fc;    ///< bytes fc "esealed"
 inline constexpr std::uint64_t index_magic = 0x0a1a'7864'6976'65fb;   ///< bytes fb "evidx" 1a 0a
+inline constexpr std::uint64_t cursor_magic = 0x726f'7372'7563'65fa;  ///< bytes fa "ecursor"
 
 /// A commit holds at most so many bytes of records, or one record.
 inline constexpr std::uint32_t commit_target_bytes = 32 * 1024;
@@ -32,6 +33,8 @@ inline constexpr std::uint32_t max_indexed_keys = 256;
 inline constexpr std::uint32_t max_index_places = 1u << 20;
 /// No footer or index section is longer; longer claims are damage.
 inline constexpr std::uint64_t max_section_bytes = std::uint64_t{1} << 28;
+/// The filter's text in a cursor file is not longer.
+inline constexpr std::uint32_t max_cursor_filter_bytes = 64 * 1024;
 
 /// How the body of a commit is stored.
 enum class codec : std::uint8_t { none = 0, zstd = 1 };
@@ -52,6 +55,11 @@ namespace record_flags {
 /// DAMAGE only: told of seqs before this record's place; it takes no place in the order.
 inline constexpr std::uint8_t note = 1;
 } // namespace record_flags
+
+/// Bits of segment_header::compatible_flags.
+namespace segment_flags {
+inline constexpr std::uint64_t compressed = 1; ///< went through a codec; commits that gained nothing stay plain
+} // namespace segment_flags
 
 struct segment_header {
     std::uint64_t magic;
@@ -260,6 +268,25 @@ struct index_header {
     std::uint64_t checksum;      ///< of all bytes before it
 };
 static_assert(sizeof(index_header) == 56);
+
+/// A .cursor file: this, then `filter_bytes` of the filter's text, and nothing else.
+struct cursor_header {
+    std::uint64_t magic;
+    std::uint32_t version;       ///< log_format_version
+    std::uint32_t flags;         ///< unknown bits refuse the file
+    std::uint64_t bus_id[2];
+    std::uint64_t next_seq;      ///< the first seq that is not handled
+    std::uint64_t walk_from;     ///< first seq of the oldest event that was open then; next_seq when none was
+    std::uint64_t saves;         ///< counts up: of two files the greater is the newer
+    std::int64_t saved_ns;
+    std::uint64_t filter_hash;   ///< XXH3 of the filter's text, without a seed
+    std::uint32_t filter_bytes;
+    std::uint32_t reserved;
+    std::uint64_t reserved2[5];
+    std::uint64_t checksum;      ///< of all bytes before it and of the filter's text
+};
+static_assert(sizeof(cursor_header) == 128 && offsetof(cursor_header, next_seq) == 32);
+static_assert(offsetof(cursor_header, filter_hash) == 64 && offsetof(cursor_header, checksum) == 120);
 
 } // namespace log
 } // namespace v1
