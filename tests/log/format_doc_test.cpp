@@ -103,6 +103,13 @@ std::map<std::string, layout> structs() {
           {FIELD(index_header, magic), FIELD(index_header, version), FIELD(index_header, reserved),
            FIELD(index_header, bus_id), FIELD(index_header, first_seq), FIELD(index_header, segment_bytes),
            FIELD(index_header, checksum)}}},
+        {"cursor_header",
+         {sizeof(log::cursor_header),
+          {FIELD(cursor_header, magic), FIELD(cursor_header, version), FIELD(cursor_header, flags),
+           FIELD(cursor_header, bus_id), FIELD(cursor_header, next_seq), FIELD(cursor_header, walk_from),
+           FIELD(cursor_header, saves), FIELD(cursor_header, saved_ns), FIELD(cursor_header, filter_hash),
+           FIELD(cursor_header, filter_bytes), FIELD(cursor_header, reserved), FIELD(cursor_header, reserved2),
+           FIELD(cursor_header, checksum)}}},
     };
 }
 
