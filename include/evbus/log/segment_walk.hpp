@@ -29,6 +29,7 @@ struct segment_walk {
     std::uint64_t chain_breaks = 0; ///< commits that do not build on the one before, although none is missing
     bool fork = false;            ///< two different commits for the same seqs: the walk stopped there
     std::uint64_t fork_offset = 0;
+    std::uint64_t fork_end = 0;   ///< where the second of the two ends: who keeps the first goes on from there
     commit_fault refused = commit_fault::none; ///< version or codec: the walk stopped there
     seq_t torn_last = no_seq;     ///< the last seq that a torn commit's own header names
     int os_error = 0;             ///< the walk stopped at an error of the system
@@ -54,16 +55,18 @@ struct believed {
 } // namespace detail
 
 /// Walks the segment open in `in`. `start` is the state before its first commit: `next` its first
-/// seq, `chain` 0 when not known. Calls visit(const commit_view&) for each believed commit.
+/// seq, `chain` 0 when not known. Calls visit(const commit_view&) for each believed commit. `from` is
+/// where the first of them stands.
 template <class Visit>
-[[nodiscard]] segment_walk walk_segment(segment_reader& in, const chain_state& start, Visit&& visit) {
+[[nodiscard]] segment_walk walk_segment(segment_reader& in, const chain_state& start, Visit&& visit,
+                                        std::uint64_t from = sizeof(segment_header)) {
     segment_walk out;
     std::vector<detail::believed> seen;
     commit_view c;
     out.end = start;
-    out.valid_end = sizeof(segment_header);
+    out.valid_end = from;
     bool chain_known = start.chain != 0 || start.next == 1;
-    std::uint64_t at = sizeof(segment_header);
+    std::uint64_t at = from;
     const std::int64_t size = in.size();
     out.bytes = size < 0 ? 0 : static_cast<std::uint64_t>(size);
     if (out.bytes < at) {
@@ -88,6 +91,7 @@ template <class Visit>
             if (!detail::is_known(seen, c.header)) {
                 out.fork = true;
                 out.fork_offset = at;
+                out.fork_end = c.end();
                 return out;
             }
             ++out.duplicates;
