@@ -30,6 +30,7 @@ struct file_info {
     std::int64_t modified_ns = 0;
     std::uint64_t inode = 0; ///< tells a file from another one of the same name
     bool is_directory = false;
+    unsigned mode = 0; ///< permission bits
 };
 
 struct space_info {
@@ -75,6 +76,13 @@ public:
     virtual int space(const std::string& path, space_info& out) noexcept = 0;
     /// Takes an exclusive open-file-description lock on the whole file, or -EAGAIN when it is held.
     virtual int try_lock(int fd) noexcept = 0;
+    /// True while any description but `fd`'s own holds such a lock on its file; takes none itself.
+    virtual bool is_locked(int fd) noexcept {
+        struct ::flock lock {};
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    }
 };
 
 namespace detail {
@@ -89,7 +97,7 @@ auto without_eintr(Call call) noexcept {
 inline std::int64_t ns_of(const timespec& t) noexcept { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
 
 inline void copy_stat(const struct ::stat& s, file_info& out) noexcept {
-    out = {static_cast<std::uint64_t>(s.st_size), ns_of(s.st_mtim), s.st_ino, S_ISDIR(s.st_mode)};
+    out = {static_cast<std::uint64_t>(s.st_size), ns_of(s.st_mtim), s.st_ino, S_ISDIR(s.st_mode), s.st_mode & 07777u};
 }
 
 class posix_file_system final : public file_system {
@@ -271,6 +279,7 @@ public:
     [[nodiscard]] int info(file_info& out) const noexcept { return fs_->fstat(fd_, out); }
     void start_writeback() const noexcept { fs_->start_writeback(fd_); }
     [[nodiscard]] int try_lock() const noexcept { return fs_->try_lock(fd_); }
+    [[nodiscard]] bool is_locked() const noexcept { return fs_->is_locked(fd_); }
     /// True when `path` still names this file.
     [[nodiscard]] bool is_at(const std::string& path) const noexcept {
         file_info mine;

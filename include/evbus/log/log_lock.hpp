@@ -1,8 +1,8 @@
-// LOCK: one recorder (or one creator of the ring) a log. An open-file-description lock, so that the
-// system frees it when its holder dies, whatever killed it; the text inside is for messages alone.
+// LOCK: one recorder (or one creator of the ring) a log.
 #pragma once
 
 #include <evbus/error.hpp>
+#include <evbus/log/lock_file.hpp>
 #include <evbus/log/log_dir.hpp>
 
 #include <chrono>
@@ -24,18 +24,13 @@ public:
                                                              std::string_view program,
                                                              std::chrono::milliseconds patience = {},
                                                              unsigned mode = 0600) {
-        const std::string path = log_dir{dir}.lock();
         const auto deadline = std::chrono::steady_clock::now() + patience;
-        std::optional<file> locked;
-        while (!(locked = try_lock_file(fs, path, mode))) {
+        while (true) {
+            if (std::optional<lock_file> got = lock_file::try_acquire(fs, log_dir{dir}.lock(), "lock log", program, mode))
+                return log_lock(std::move(*got));
             if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
-        file f = *std::move(locked);
-        // Only words for others: a full disk must not keep anybody from recording.
-        const std::string text = std::to_string(::getpid()) + " " + std::string(program) + "\n";
-        if (f.truncate(0) == 0) static_cast<void>(f.write_at(text.data(), text.size(), 0));
-        return log_lock(std::move(f));
     }
 
     /// The same, but throws errc::busy naming the holder.
@@ -48,34 +43,13 @@ public:
 
     /// "process 123 (evrecord)" as the last holder wrote it; "another process" when it wrote nothing.
     [[nodiscard]] static std::string holder(file_system& fs, const std::string& dir) {
-        const int fd = fs.open(log_dir{dir}.lock(), O_RDONLY, 0);
-        if (fd < 0) return "another process";
-        const file f(fs, fd);
-        char text[256];
-        const std::int64_t n = f.read_at(text, sizeof text, 0);
-        std::string_view line(text, n > 0 ? static_cast<std::size_t>(n) : 0);
-        line = line.substr(0, line.find('\n'));
-        const std::size_t space = line.find(' ');
-        if (space == std::string_view::npos) return "another process";
-        return "process " + std::string(line.substr(0, space)) + " (" + std::string(line.substr(space + 1)) + ")";
+        return lock_file::holder(fs, log_dir{dir}.lock());
     }
 
 private:
-    explicit log_lock(file f) : file_(std::move(f)) {}
+    explicit log_lock(lock_file f) : held_(std::move(f)) {}
 
-    /// Nothing when somebody else has it, or has removed it together with its log while we waited: a
-    /// lock on a file without its name keeps nobody out.
-    [[nodiscard]] static std::optional<file> try_lock_file(file_system& fs, const std::string& path, unsigned mode) {
-        const int fd = fs.open(path, O_RDWR | O_CREAT, mode);
-        if (fd < 0) evbus::detail::throw_errno(-fd, "lock log", path);
-        file f(fs, fd);
-        const int r = f.try_lock();
-        if (r == -EAGAIN || (r == 0 && !f.is_at(path))) return std::nullopt;
-        if (r < 0) evbus::detail::throw_errno(-r, "lock log", path);
-        return f;
-    }
-
-    file file_; ///< closing it frees the lock
+    lock_file held_;
 };
 
 } // namespace log
