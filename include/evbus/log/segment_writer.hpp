@@ -83,6 +83,18 @@ public:
         return 0;
     }
 
+    /// Writes whole commits of another file, with headers made for their place here, `offset()` and on.
+    [[nodiscard]] int append_copied(std::span<const std::byte> commits) noexcept {
+        if (poisoned_) return -EIO;
+        const int r = write(commits);
+        if (r == 0) keep_disk_busy();
+        return r;
+    }
+    /// What the footer has to know of such a commit: told once for each, in order, before or after it is written.
+    void note(const commit_header& h, std::span<const std::byte> records, std::uint64_t at, std::uint64_t seed) noexcept {
+        index_.note(h, records, at, seed);
+    }
+
     /// Writes the footer. The file is not synced here.
     [[nodiscard]] int seal(std::uint64_t seed) noexcept {
         if (poisoned_) return -EIO;
