@@ -25,7 +25,7 @@ tools/dev.sh tsan       thread sanitizer, the tests made for it
 tools/dev.sh fuzz [TARGET] [SECONDS]  libFuzzer on one target (default: all) for 60 s each, or as said
 tools/dev.sh sweep      kills and stops real processes at every probe, at length; prints one table
 tools/dev.sh models     the large instances of the models: minutes, and up to 6 GB
-tools/dev.sh bench      release build and the benchmarks; with --peers (first), iceoryx, ZeroMQ and NNG too
+tools/dev.sh bench      release build and the benchmarks; with --peers (first), those of others too
 tools/dev.sh format     clang-format over all sources
 tools/dev.sh tidy       clang-tidy over all compiled sources
 JOBS=n bounds the compiler's jobs (default: one a core); EVBUS_BUILD_ROOT=dir puts the build trees there.
@@ -48,10 +48,14 @@ install_missing() {
     install_packages
 }
 
-# What only `bench --peers` needs: the peers, and gnuplot for bench/plot.sh.
+# What only `bench --peers` needs: the peers of ring and log, and gnuplot for bench/plot.sh. RUNLEVEL=1 keeps
+# Debian from starting the servers: each run of the benchmark has its own.
 install_peers() {
     missing=''
-    for package in libiceoryx-posh-dev iceoryx libzmq3-dev libnng-dev gnuplot-nox; do
+    RUNLEVEL=1
+    export RUNLEVEL
+    for package in libiceoryx-posh-dev iceoryx libzmq3-dev libnng-dev libsqlite3-dev librocksdb-dev libhiredis-dev redis-server libnats-dev \
+        nats-server gnuplot-nox; do
         installed "$package" || missing="$missing $package"
     done
     install_packages
@@ -251,8 +255,11 @@ bench)
     fi
     configure_release
     # Libraries that came after the setup are not looked for again by itself.
-    [ -z "${EVBUS_BENCH_PEERS:-}" ] || [ -x "$trees/release/bench/peers_bench" ] ||
-        meson setup --reconfigure --clearcache "$trees/release" >"$trees/release.setup.log" 2>&1
+    if [ -n "${EVBUS_BENCH_PEERS:-}" ] &&
+        ! { [ -x "$trees/release/bench/peers_bench" ] && [ -x "$trees/release/bench/log_peers_bench" ]; }; then
+        { meson configure --clearcache "$trees/release" && meson setup --reconfigure "$trees/release"; } \
+            >"$trees/release.setup.log" 2>&1 || die "meson setup failed, see $trees/release.setup.log"
+    fi
     compile release
     if [ -x bench/run.sh ]; then
         EVBUS_BENCH_DIR="$trees/release/bench" exec bench/run.sh "$@"
