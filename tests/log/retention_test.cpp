@@ -5,6 +5,8 @@
 
 #include <evbus/log/cursor_list.hpp>
 
+#include <functional>
+
 using namespace log_test;
 using log::retention_limits;
 using log::retention_plan;
@@ -276,6 +278,38 @@ TEST_CASE("retention: cursors pin what they need; one that cannot be read pins e
     fs::remove_all(e.t.dir + "/cursors");
     test_log::spit(e.t.dir + "/cursors", "a file in its place");
     CHECK_THROWS_AS((void)log::pins_of(log::posix(), {e.t.dir}, test_bus), evbus::error);
+}
+
+TEST_CASE("retention: a reader whose listing was made in the midst of deletions is told of retention, not of damage") {
+    /// A directory is not listed in one moment: here the deleting begins behind the first names that are given out.
+    class racing_file_system final : public log::detail::posix_file_system {
+    public:
+        int list(const std::string& p, std::vector<std::string>& names) override {
+            const int r = posix_file_system::list(p, names);
+            if (on_list) on_list(names);
+            return r;
+        }
+        std::function<void(std::vector<std::string>&)> on_list;
+    };
+    racing_file_system files;
+    eight e;
+    log::log_reader r(files, e.t.dir);
+    log::entry entry;
+    REQUIRE(r.next(entry) == log::step::entry); // within the first segment
+    int listings = 0;
+    files.on_list = [&](std::vector<std::string>& names) {
+        if (++listings < 2) return; // it looks twice at a segment's end
+        std::erase(names, log::segment_name(2));
+        std::erase(names, log::segment_name(3));
+        CHECK(log::execute(log::posix(), {e.t.dir}, e.keep(5)).segments == 3);
+        files.on_list = nullptr;
+    };
+    CHECK(drain(r) == lines{"gap 2-3 retention", "4 a 4 @4", "5 a 5 @5", "6 a 6 @6", "7 a 7 @7", "8 a 8 @8"});
+    // A segment that is missing behind one that is there is damage as ever.
+    log::log_reader again(files, e.t.dir);
+    REQUIRE(again.next(entry) == log::step::entry);
+    e.t.remove(1);
+    CHECK(drain(again) == lines{"gap 5-5 damage", "6 a 6 @6", "7 a 7 @7", "8 a 8 @8"});
 }
 
 TEST_CASE("retention: a segment that goes while the list is made is left out of it") {

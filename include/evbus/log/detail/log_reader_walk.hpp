@@ -190,8 +190,10 @@ inline step log_reader::leave_at_end() {
         looked_again_ = true;
         return step::entry;
     }
-    const bool front_is_gone = segments_.firsts().front() == successor;
-    return open_segment(successor, front_is_gone ? gap_cause::retention : gap_cause::damage);
+    // A listing that was made while retention deletes may name this segment still, and not the next one any more.
+    const bool begins_later = segments_.firsts().front() == successor ||
+                              !in_.source().is_at(segment_path(segments_.dir(), segment_));
+    return open_segment(successor, begins_later ? gap_cause::retention : gap_cause::damage);
 }
 
 /// At a break: the next whole commit of this segment, or else as at the segment's end.
