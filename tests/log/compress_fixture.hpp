@@ -20,10 +20,11 @@ inline std::string words(int i) {
 }
 
 inline void fill(test_log& t) {
+    static const lines topics{"a.b", "a.bc", "a.d"};
     for (int i = 0; t.writer().rolls() < 2; ++i) {
-        t.run_start().joined("publisher").event("a.b", words(i), 100 + i).fragment("a.c", words(i), 200 + i);
-        t.voids(3).lost(2).event("a.d", words(i)).anchor("day " + std::to_string(i));
-        for (int n = 0; n < 8; ++n) t.event("a.b", words(n), 300 + i);
+        t.run_start().joined("publisher").voids(3).lost(2).anchor("day " + std::to_string(i));
+        for (int n = 0; n < 10; ++n) t.event(topics[static_cast<std::size_t>(n) % 3], words(n), n == 5 ? 0 : 300 + i);
+        t.fragment(topics[0], words(i), 200 + i);
         t.write();
     }
 }
