@@ -86,6 +86,9 @@ public:
     [[nodiscard]] consumer_lag lag() const noexcept { return c_->lag(); }
     /// The next seq to read.
     [[nodiscard]] seq_t next() const noexcept { return c_->ring.next; }
+    /// Where another consumer with the same filters would go on: what a cursor keeps once everything that was
+    /// given so far is handled.
+    [[nodiscard]] cursor_place place() const noexcept { return c_->place(); }
     /// The account so far.
     [[nodiscard]] const tally& account() const noexcept { return c_->ring.deliver.account(); }
     /// Events that came from the log, and how often it went from ring to log.
@@ -107,7 +110,7 @@ private:
         state(const bus& on, const options& how)
             : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice) {
             open_log();
-            start(how.from);
+            start_at(how.from);
             ring.publish_position();
         }
 
@@ -122,11 +125,14 @@ private:
             }
         }
 
-        void start(const from& where) {
+        void start_at(const from& where) {
             const seq_t head = evbus::ring::find_head(*ring.at);
             switch (where.what()) {
             case from::kind::head: ring.next = head; break;
-            case from::kind::seq: ring.next = where.first_seq(); break;
+            case from::kind::seq:
+                start = where.place();
+                ring.next = start.walk_from;
+                break;
             case from::kind::epoch: ring.next = ring.at->first_seq(); break;
             case from::kind::oldest: {
                 ring.next = evbus::ring::oldest_for(*ring.at, head);
@@ -155,10 +161,30 @@ private:
         template <class OnEvent, class OnGap>
         consume_status poll(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
             if (ring.at->in_child()) [[unlikely]] return consume_status::forked;
+            if (ring.next < start.next) [[unlikely]] return walk_up(limits);
+            return walk(on_event, on_gap, limits);
+        }
+        /// What lies before the start is walked for the sake of events that end behind it, and nothing of it is
+        /// given. `delivered` also means: poll again.
+        consume_status walk_up(poll_limits limits) {
+            limits.last = std::min(limits.last, start.next - 1);
+            const auto drop = [](const auto&) {};
+            const consume_status s = walk(drop, drop, limits);
+            if (ring.next < start.next) return s;
+            ring.deliver.begin_account();
+            return consume_status::delivered;
+        }
+        [[nodiscard]] cursor_place place() const noexcept {
+            if (ring.next < start.next) return start;
+            return {ring.next, ring.deliver.has_open() ? ring.deliver.oldest_open() : ring.next};
+        }
+
+        template <class OnEvent, class OnGap>
+        consume_status walk(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
             const std::uint64_t before = ring.deliver.account().events;
             if (mode == consumer_mode::live) {
                 ring.poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
-                    if (home.log_dir().empty()) return skip_lost(resume, while_reading, on_gap);
+                    if (home.log_dir().empty()) return skip_lost(std::min(resume, after(limits.last)), while_reading, on_gap);
                     go_to_log();
                     return false;
                 });
@@ -197,7 +223,7 @@ private:
             const bool of_an_earlier_ring = ring.next < ring.at->first_seq();
             // No margin, however soon the oldest is overwritten as well: a recorder that comes may still keep it.
             const seq_t oldest = evbus::ring::oldest_for(*ring.at, evbus::ring::find_head(*ring.at));
-            const seq_t resume = of_an_earlier_ring ? ring.at->first_seq() : std::max(oldest, ring.next + 1);
+            const seq_t resume = std::min(of_an_earlier_ring ? ring.at->first_seq() : std::max(oldest, ring.next + 1), after(limits.last));
             if (home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation) return consume_status::recorder_behind;
             mark(probe::loss_proven);
             const seq_range lost{ring.next, resume - 1};
@@ -246,6 +272,7 @@ private:
             if (on_notice) on_notice({notice_kind::healed, "caught up from the log, reading the ring again", ring.next});
             return consume_status::delivered;
         }
+        [[nodiscard]] static seq_t after(seq_t last) noexcept { return last == max_seq ? max_seq : last + 1; }
         /// Without a log there is nobody to ask: the gap is named at once.
         template <class OnGap>
         bool skip_lost(seq_t resume, bool while_reading, OnGap& on_gap) {
@@ -317,6 +344,7 @@ private:
         ring_walk ring;
         std::optional<log_walk> log;
         notice_hook on_notice;
+        cursor_place start{no_seq, no_seq}; ///< nothing that ends before it is given
         consumer_mode mode = consumer_mode::live;
         std::uint64_t from_log = 0;
         std::uint64_t turns = 0;

@@ -79,7 +79,21 @@ public:
         return all;
     }
     [[nodiscard]] bool has_open() const noexcept { return !open_.empty(); }
+    /// The first seq of the oldest event that is not whole yet; no_seq when there is none.
+    [[nodiscard]] seq_t oldest_open() const noexcept {
+        seq_t oldest = no_seq;
+        for (const open_event& o : open_)
+            if (oldest == no_seq || o.seqs.first < oldest) oldest = o.seqs.first;
+        return oldest;
+    }
     [[nodiscard]] const tally& account() const noexcept { return tally_; }
+    /// What was walked so far lay before the start that was asked for: it counts as filtered, save what is open.
+    void begin_account() noexcept {
+        const std::uint64_t walked = tally_.walked(), open = tally_.open;
+        tally_ = {};
+        tally_.open = open;
+        tally_.filtered = walked - open;
+    }
     void count_overwritten_while_reading() noexcept { ++tally_.overwritten_while_reading; }
 
 private:

@@ -4,6 +4,7 @@
 #include <evbus/bus.hpp>
 #include <evbus/codec.hpp>
 #include <evbus/consumer.hpp>
+#include <evbus/cursor.hpp>
 #include <evbus/error.hpp>
 #include <evbus/event.hpp>
 #include <evbus/filter.hpp>

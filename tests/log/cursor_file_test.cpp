@@ -40,7 +40,7 @@ std::string flipped(std::string bytes, std::size_t bit) {
 TEST_CASE("cursor file: what was encoded is decoded") {
     log::saved_cursor got;
     REQUIRE(decode_cursor(encode_cursor(saved(77, 5, 70)), got) == log::cursor_fault::none);
-    CHECK(got.place == log::cursor_place{77, 70});
+    CHECK(got.place == cursor_place{77, 70});
     CHECK(got.bus == test_bus);
     CHECK(got.saves == 5);
     CHECK(got.saved_ns == 1000);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evbus/detail/hash.hpp>
+#include <evbus/from.hpp>
 #include <evbus/ids.hpp>
 #include <evbus/log/epochs.hpp>
 #include <evbus/log/format.hpp>
@@ -18,14 +19,6 @@
 namespace evbus {
 inline namespace v1 {
 namespace log {
-
-/// A place in a bus that a consumer can go on from.
-struct cursor_place {
-    seq_t next = 1;      ///< the first seq that is not handled
-    seq_t walk_from = 1; ///< reading begins here, at an event that was not whole at `next`; at most `next`
-
-    friend constexpr bool operator==(const cursor_place&, const cursor_place&) = default;
-};
 
 /// What a cursor file holds.
 struct saved_cursor {

@@ -3,6 +3,7 @@
 // is left out only where another place says at least as much.
 #pragma once
 
+#include <evbus/log/cursor_list.hpp>
 #include <evbus/log/epochs.hpp>
 #include <evbus/log/log_dir.hpp>
 #include <evbus/log/log_reader.hpp>
@@ -71,15 +72,22 @@ inline void raise_by_manifests(file_system& fs, const log_dir& dir, known_seqs& 
     }
 }
 
+/// What a cursor handled was there, also where nothing else tells of it any more.
+inline void raise_by_cursors(file_system& fs, const log_dir& dir, known_seqs& out) {
+    for (const cursor_info& c : list_cursors(fs, dir, {}))
+        if (c.is_usable()) raise(out, c.saved.place.next - 1);
+}
+
 } // namespace detail
 
-/// Looks at segment names and the newest segment's valid end, quarantine and cursor names, manifests
-/// and epochs. A directory that is not there yet gives {1, 0}. Throws what the system reports.
+/// Looks at segment names and the newest segment's valid end, quarantine and cursor names, cursors,
+/// manifests and epochs. A directory that is not there yet gives {1, 0}. Throws what the system reports.
 [[nodiscard]] inline known_seqs seq_floor(file_system& fs, const std::string& root) {
     const log_dir dir{root};
     known_seqs out;
     detail::raise_by_names_in(fs, dir.quarantine(), out);
     detail::raise_by_names_in(fs, dir.cursors(), out);
+    detail::raise_by_cursors(fs, dir, out);
     detail::raise_by_manifests(fs, dir, out);
     const std::vector<epoch_record> epochs = read_epochs(fs, dir);
     for (std::size_t i = 0; i < epochs.size(); ++i) {
