@@ -29,8 +29,14 @@ inline constexpr std::uint32_t index_block_bytes = 32 * 1024;
 inline constexpr std::uint32_t max_indexed_topics = 65'536;
 /// The same for header keys.
 inline constexpr std::uint32_t max_indexed_keys = 256;
-/// (topic, block) pairs that one segment remembers.
+/// (name, block) pairs that one segment remembers of topics, and as many of header keys.
 inline constexpr std::uint32_t max_index_places = 1u << 20;
+/// (header value, block) pairs that one segment remembers.
+inline constexpr std::uint32_t max_index_values = 1u << 20;
+/// Sections are checked in pieces of this size, so that a part of one can be read alone.
+inline constexpr std::uint32_t section_piece_bytes = 4096;
+/// A footer has at most so many sections.
+inline constexpr std::uint32_t max_sections = 64;
 /// No footer or index section is longer; longer claims are damage.
 inline constexpr std::uint64_t max_section_bytes = std::uint64_t{1} << 28;
 /// The filter's text in a cursor file is not longer.
@@ -178,31 +184,44 @@ struct footer_header {
 };
 static_assert(sizeof(footer_header) == 32);
 
-enum class section_kind : std::uint32_t { summary = 1, blocks = 2, topics = 3, header_keys = 4 };
+enum class section_kind : std::uint32_t {
+    summary = 1,
+    blocks = 2,
+    topics = 3,
+    header_keys = 4,
+    header_values = 5,
+    exceptions = 6, ///< blocks that hold more than frames, or frames that the other sections do not name
+};
 
-/// Bits of section_header::flags.
+/// Bits of section_entry::flags.
 namespace section_flags {
 inline constexpr std::uint32_t names_cut = 1;  ///< more topics or keys than the table names
-inline constexpr std::uint32_t places_cut = 2; ///< a name may be in blocks that the table does not give
+inline constexpr std::uint32_t places_cut = 2; ///< a name may be in blocks that the section does not give
 } // namespace section_flags
 
-/// Followed by `bytes` of section body, padded with zeros to a multiple of 8.
-struct section_header {
+/// Where a section's body stands. Behind the body, padded to a multiple of 8, there is a checksum of
+/// each section_piece_bytes of it (the last piece without padding).
+struct section_entry {
     std::uint32_t kind;
     std::uint32_t flags;
-    std::uint64_t bytes;
-    std::uint64_t checksum; ///< of the 16 bytes before it and of the body
+    std::uint64_t at;       ///< from the footer's header
+    std::uint64_t bytes;    ///< of the body
+    std::uint64_t checksum; ///< of its pieces' checksums
 };
-static_assert(sizeof(section_header) == 24);
+static_assert(sizeof(section_entry) == 32);
 
-/// The last bytes of a sealed segment.
+/// The last bytes of a sealed segment, behind the section entries.
 struct footer_tail {
     std::uint64_t magic;
     std::uint64_t footer_offset;
+    std::uint64_t bytes;     ///< as in the footer's header
     std::uint64_t first_seq; ///< of the segment
+    std::uint64_t directory; ///< checksum of the section entries
+    std::uint32_t sections;
+    std::uint32_t reserved;
     std::uint64_t checksum;  ///< of all bytes before it
 };
-static_assert(sizeof(footer_tail) == 32);
+static_assert(sizeof(footer_tail) == 56);
 
 /// Body of section `summary`.
 struct segment_summary {
@@ -235,7 +254,11 @@ struct block_entry {
 };
 static_assert(sizeof(block_entry) == 48);
 
-/// Sections `topics` and `header_keys`: this, `entries` name_entry, `places` u32 block numbers, text.
+/// Where a block begins, in units of 8 bytes.
+using block_place = std::uint32_t;
+
+/// Sections `topics` and `header_keys`: this, `entries` name_entry in the order of their hashes, `places`
+/// block_place, text.
 struct name_table {
     std::uint32_t entries;
     std::uint32_t places;
@@ -252,10 +275,25 @@ struct name_entry {
     std::uint64_t last_seq;
     std::uint32_t text_at; ///< into the text
     std::uint32_t text_bytes;
-    std::uint32_t places_at; ///< into the block numbers
-    std::uint32_t places;
+    std::uint32_t places_at;
+    std::uint32_t places; ///< 0: too many to list; any block may hold it
 };
 static_assert(sizeof(name_entry) == 48);
+
+/// Section `header_values`: this, (2^bucket_bits + 1) u32 that say where each bucket's entries begin, and
+/// `entries` value_entry. The bucket of a value is its hash's upper bits.
+struct value_table {
+    std::uint32_t bucket_bits;
+    std::uint32_t entries;
+    std::uint64_t complete_below; ///< values in blocks from this offset on are not in the table
+};
+static_assert(sizeof(value_table) == 16);
+
+struct value_entry {
+    std::uint32_t hash; ///< lower half
+    block_place place;
+};
+static_assert(sizeof(value_entry) == 8);
 
 /// An .evidx file: this, then the bytes of a footer for a segment that could not be sealed.
 struct index_header {
