@@ -18,5 +18,7 @@ struct subcommand {
 
 /// What is in a log. Exit codes: 0; 2 there is no log, or it cannot be read.
 subcommand add_info(cli::command& evlog);
+/// Compresses sealed segments. Exit codes: 0; 4 a segment is damaged; 2 an error, or stopped.
+subcommand add_compress(cli::command& evlog);
 
 } // namespace evlog
