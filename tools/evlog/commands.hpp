@@ -18,6 +18,8 @@ struct subcommand {
 
 /// What is in a log. Exit codes: 0; 2 there is no log, or it cannot be read.
 subcommand add_info(cli::command& evlog);
+/// Whether a log is whole. Exit codes: 0; 3 whole, with gaps; 4 damage; 2 not everything could be looked at.
+subcommand add_verify(cli::command& evlog);
 /// Compresses sealed segments. Exit codes: 0; 4 a segment is damaged; 2 an error, or stopped.
 subcommand add_compress(cli::command& evlog);
 

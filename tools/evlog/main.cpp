@@ -17,6 +17,7 @@ constexpr const char* examples = "  evlog info md                  what the log 
 /// In the order of --help.
 constexpr evlog::subcommand (*all[])(cli::command&) = {
     evlog::add_info,
+    evlog::add_verify,
     evlog::add_compress,
 };
 
