@@ -110,7 +110,7 @@ private:
         state(const bus& on, const options& how)
             : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice) {
             open_log();
-            start_at(how.from);
+            start(how.from);
             ring.publish_position();
         }
 
@@ -125,13 +125,13 @@ private:
             }
         }
 
-        void start_at(const from& where) {
+        void start(const from& where) {
             const seq_t head = evbus::ring::find_head(*ring.at);
             switch (where.what()) {
             case from::kind::head: ring.next = head; break;
             case from::kind::seq:
-                start = where.place();
-                ring.next = start.walk_from;
+                begin = where.place();
+                ring.next = begin.walk_from;
                 break;
             case from::kind::epoch: ring.next = ring.at->first_seq(); break;
             case from::kind::oldest: {
@@ -161,21 +161,21 @@ private:
         template <class OnEvent, class OnGap>
         consume_status poll(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
             if (ring.at->in_child()) [[unlikely]] return consume_status::forked;
-            if (ring.next < start.next) [[unlikely]] return walk_up(limits);
+            if (ring.next < begin.next) [[unlikely]] return walk_up(limits);
             return walk(on_event, on_gap, limits);
         }
         /// What lies before the start is walked for the sake of events that end behind it, and nothing of it is
         /// given. `delivered` also means: poll again.
         consume_status walk_up(poll_limits limits) {
-            limits.last = std::min(limits.last, start.next - 1);
+            limits.last = std::min(limits.last, begin.next - 1);
             const auto drop = [](const auto&) {};
             const consume_status s = walk(drop, drop, limits);
-            if (ring.next < start.next) return s;
+            if (ring.next < begin.next) return s;
             ring.deliver.begin_account();
             return consume_status::delivered;
         }
         [[nodiscard]] cursor_place place() const noexcept {
-            if (ring.next < start.next) return start;
+            if (ring.next < begin.next) return begin;
             return {ring.next, ring.deliver.has_open() ? ring.deliver.oldest_open() : ring.next};
         }
 
@@ -344,7 +344,7 @@ private:
         ring_walk ring;
         std::optional<log_walk> log;
         notice_hook on_notice;
-        cursor_place start{no_seq, no_seq}; ///< nothing that ends before it is given
+        cursor_place begin{no_seq, no_seq}; ///< nothing that ends before it is given
         consumer_mode mode = consumer_mode::live;
         std::uint64_t from_log = 0;
         std::uint64_t turns = 0;
