@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include <time.h>
 
 namespace evbus {
@@ -20,6 +22,16 @@ std::int64_t now_ns() noexcept {
 append_status status_of(int os_error) noexcept {
     return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG ? append_status::no_space
                                                                          : append_status::io_failed;
+}
+
+/// Who was killed between making a name and syncing its directory left a name that a power loss takes away.
+void sync_names(file_system& fs, const log_dir& dir) {
+    const std::string above = std::filesystem::path(dir.root).lexically_normal().parent_path().string();
+    for (const std::string& d : {above.empty() ? "." : above, dir.root, dir.segments()}) {
+        const int r = fs.sync_dir(d);
+        const bool never_ours = d == above && (r == -EACCES || r == -EPERM); // nothing was made there by who may not look
+        if (r < 0 && !never_ours) evbus::detail::throw_errno(-r, "sync log directory", d);
+    }
 }
 
 [[noreturn]] void give_up(const log_dir& dir, const append_result& r) {
@@ -48,11 +60,13 @@ log_writer log_writer::open(file_system& fs, std::string dir, const log_options&
                                  out.dir_.cursors()})
         if (const int r = make_dirs(fs, d, options.dir_mode); r < 0)
             evbus::detail::throw_errno(-r, "make log directory", d);
+    sync_names(fs, out.dir_);
     out.recover();
     return out;
 }
 
 void log_writer::recover() {
+    finish_fresh_tail(*fs_, dir_, options_.bus, notices_);
     log_state found = scan(*fs_, dir_, options_.bus, scan_depth::newest, options_.stop);
     if (found.fork)
         throw error(errc::damaged, {"open log for writing", dir_.root, "the log is forked: " + *found.fork,
@@ -69,6 +83,10 @@ void log_writer::recover() {
                      "look at them, then start with --on-torn trim to move them to quarantine"});
     }
     repair(*fs_, dir_, found, options_.file_mode, notices_);
+    if (write_tail_afresh(*fs_, dir_, found, options_.end, options_.file_mode, notices_)) {
+        found = scan(*fs_, dir_, options_.bus, scan_depth::newest, options_.stop);
+        repair(*fs_, dir_, found, options_.file_mode, notices_);
+    }
     state_ = found.end;
     for (const found_hole& h : found.holes)
         if (notices_)
@@ -197,13 +215,13 @@ append_result log_writer::begin_epoch(epoch_t epoch, seq_t first) noexcept {
 }
 
 sync_point log_writer::current() const noexcept {
-    return {segment_.shared(), segment_.is_open() ? last_seq() : no_seq};
+    return {segment_.shared(), gate_, segment_.is_open() ? last_seq() : no_seq};
 }
 
 append_result log_writer::sync() noexcept {
     if (!poison_.ok()) return poison_;
     if (!segment_.is_open()) return {};
-    if (const int r = segment_.shared()->datasync(); r < 0) return poison_ = {append_status::sync_failed, -r};
+    if (const int r = gate_->sync(*segment_.shared()); r < 0) return poison_ = {append_status::sync_failed, -r};
     reached(last_seq());
     return {};
 }

@@ -3,6 +3,7 @@
 // never waits for the disk. Whoever opens holds the log's LOCK (log_lock.hpp).
 #pragma once
 
+#include "lib/log/fresh_tail.hpp"
 #include "lib/log/recovery.hpp"
 
 #include <evbus/log/batch.hpp>
@@ -12,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace evbus {
@@ -28,6 +30,7 @@ struct log_options {
     epoch_t epoch = epoch_t::none; ///< of the ring that is about to be recorded
     std::uint64_t segment_bytes = std::uint64_t{256} << 20; ///< roll before a segment passes this
     on_torn torn = on_torn::trim;
+    known_end end{};             ///< what the caller knows of an earlier writer's syncs
     unsigned dir_mode = 0700;
     unsigned file_mode = 0600;
     const std::atomic<bool>* stop = nullptr; ///< once set, a long recovery gives up: errc::io (ECANCELED)
@@ -50,13 +53,30 @@ struct append_result {
     [[nodiscard]] bool ok() const noexcept { return status == append_status::ok; }
 };
 
+/// One failed sync is the last. The system reports a lost write to one sync alone, whichever thread's it was, and
+/// calls the pages clean from then on: the next one would succeed without having anything on the disk.
+class sync_gate {
+public:
+    /// 0 or -errno: the first failure for good. One sync at a time; any thread.
+    [[nodiscard]] int sync(const file& f) noexcept {
+        const std::lock_guard guard(mutex_);
+        if (failure_ == 0) failure_ = f.datasync();
+        return failure_;
+    }
+
+private:
+    std::mutex mutex_;
+    int failure_ = 0;
+};
+
 /// What stood in the file at one moment. sync() makes `last` and all before it durable; any thread.
 struct sync_point {
     std::shared_ptr<const file> target; ///< null when there is nothing to sync
+    std::shared_ptr<sync_gate> gate;    ///< of the writer; never null when there is a target
     seq_t last = no_seq;
 
     /// 0 or -errno. After an error nothing written since the last success can be called durable.
-    [[nodiscard]] int sync() const noexcept { return target ? target->datasync() : 0; }
+    [[nodiscard]] int sync() const noexcept { return target ? gate->sync(*target) : 0; }
 };
 
 class log_writer {
@@ -121,6 +141,7 @@ private:
     bool sealed_ = false; ///< the open segment has its footer, and waits only to be synced
     append_result poison_;
     std::uint64_t rolls_ = 0;
+    std::shared_ptr<sync_gate> gate_ = std::make_shared<sync_gate>();
     std::unique_ptr<std::atomic<seq_t>> synced_ = std::make_unique<std::atomic<seq_t>>(no_seq);
     std::unique_ptr<batch> own_ = std::make_unique<batch>(batch::least_capacity); ///< for LOST and notes
 };

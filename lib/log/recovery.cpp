@@ -167,7 +167,8 @@ void fail(int r, std::string_view object) {
     if (r < 0) evbus::detail::throw_errno(-r, "repair log", object);
 }
 
-/// Copies bytes [from, end) of a segment to quarantine/ and syncs them.
+} // namespace
+
 void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_t from, std::uint64_t end,
                const std::string& name, unsigned mode) {
     const std::string path = dir.quarantine() + "/" + name;
@@ -186,6 +187,8 @@ void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_
     fail(out.datasync(), path);
     fail(fs.sync_dir(dir.quarantine()), dir.quarantine());
 }
+
+namespace {
 
 /// quarantine/FIRST.OFFSET.LAST.torn: LAST so that no seq named in it is used again.
 std::string torn_name(const segment_state& s) {

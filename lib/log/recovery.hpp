@@ -74,6 +74,10 @@ struct log_state {
 /// `state` is then what a new scan would say. Throws when it cannot.
 void repair(file_system& fs, const log_dir& dir, log_state& state, unsigned file_mode, const notice_hook& notices);
 
+/// Copies bytes [from, end) of a segment to quarantine/NAME and syncs them. Throws when it cannot.
+void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_t from, std::uint64_t end,
+               const std::string& name, unsigned mode);
+
 } // namespace log
 } // namespace v1
 } // namespace evbus
