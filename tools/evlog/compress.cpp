@@ -124,8 +124,12 @@ int compress(const options& o, cli::output& out) {
         });
     shown.clear();
     cli::say("evlog", sums.text(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()));
-    if (run.failure) std::rethrow_exception(run.failure);
-    if (run.stopped) return cli::exit_failed;
+    if (run.failure || run.stopped) {
+        cli::say("evlog", run.failure ? "ended by an error; the other segments stay as they were"
+                                      : "stopped; the other segments stay as they were");
+        if (run.failure) std::rethrow_exception(run.failure);
+        return cli::exit_failed;
+    }
     return sums.count(compress_outcome::damaged) != 0 ? cli::exit_damage : cli::exit_fine;
 }
 
