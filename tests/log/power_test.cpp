@@ -37,6 +37,16 @@ public:
     }
     log::append_result sync() { return promised(writer->sync()); }
     log::append_result close() { return promised(writer->close()); }
+    /// A writer whose sync fails. What it wrote since the last good one reads back, and is not on the disk.
+    void poison() {
+        files.fail_syncs = true;
+        CHECK(sync().status == log::append_status::sync_failed);
+        CHECK(append(1, 10).status == log::append_status::sync_failed);
+        was.erase(writer->next_seq());
+        CHECK(close().status == log::append_status::sync_failed);
+        files.fail_syncs = false;
+        kill();
+    }
     /// From now on power is lost before each call that changes something, `losses` times each.
     void lose_power(random_source& random, int losses) {
         files.before_change = [this, &random, losses](int step) {
@@ -100,4 +110,158 @@ TEST_CASE("power: lost at any moment, what was durable is there, nothing is made
         CHECK(t.durable == t.writer->last_seq() - 1);
         CHECK(t.tried > 150);
     }
+}
+
+namespace {
+
+/// How a writer can end badly, with more or less of it on the disk.
+struct bad_end {
+    const char* name;
+    std::uint64_t segment_bytes;
+    void (*write)(powered_log&);
+};
+const bad_end bad_ends[] = {
+    {"behind a good sync", 1 << 20,
+     [](powered_log& t) {
+         CHECK((t.append(2, 100).ok() && t.note().ok() && t.append(2, 3000).ok() && t.sync().ok()));
+         CHECK((t.append(2, 3000).ok() && t.note().ok() && t.append(3, 5000).ok()));
+     }},
+    {"before any sync", 1 << 20, [](powered_log& t) { CHECK((t.note().ok() && t.append(2, 3000).ok() && t.append(2, 6000).ok())); }},
+    {"in a later segment", 9000,
+     [](powered_log& t) {
+         for (int i = 0; i < 4; ++i) CHECK(t.append(2, 2500).ok());
+     }},
+    {"with notes alone behind a good sync", 1 << 20,
+     [](powered_log& t) {
+         CHECK((t.append(2, 3000).ok() && t.sync().ok()));
+         for (int i = 0; i < 200; ++i) CHECK(t.note().ok());
+     }},
+};
+
+/// The next writer knows what was durable, and goes on.
+void go_on(powered_log& t) {
+    t.how.end.durable = t.durable;
+    t.open();
+    CHECK(t.sync().ok());
+    CHECK(t.durable == t.writer->last_seq());
+    CHECK(t.append(2, 3000).ok());
+    CHECK(t.sync().ok());
+    CHECK(t.append(1, 10).ok());
+    CHECK(t.close().ok());
+}
+
+} // namespace
+
+TEST_CASE("poison: what a failed sync left reads back and is not on the disk; the next writer puts it there before it says so") {
+    random_source random;
+    SHOW_SEED(random);
+    for (const bad_end& end : bad_ends) {
+        CAPTURE(end.name);
+        powered_log t(end.segment_bytes);
+        t.open();
+        end.write(t);
+        t.poison();
+        const seq_t written = t.was.rbegin()->first;
+        CHECK(t.durable < written + (end.name == bad_ends[3].name ? 1 : 0));
+        CHECK(wrong_with(t.place.path(), t.was, written) == "");
+        t.lose_power(random, losses_a_step(6));
+        go_on(t);
+        CHECK(t.wrong == "");
+        CHECK(wrong_with(t.place.path(), t.was, t.was.rbegin()->first) == ""); // nothing was lost, nothing is there twice
+        CHECK(std::count_if(t.notices.begin(), t.notices.end(), [](const std::string& n) { return n.find("afresh") != std::string::npos; }) == 1);
+    }
+}
+
+TEST_CASE("poison: a writer that believes what reads back loses what it called durable") {
+    random_source random;
+    SHOW_SEED(random);
+    for (const bad_end& end : bad_ends) {
+        CAPTURE(end.name);
+        powered_log t(end.segment_bytes);
+        t.open();
+        end.write(t);
+        t.poison();
+        t.open();
+        CHECK(t.sync().ok());
+        t.lose_power(random, 1);
+        CHECK(t.append(20, 3000).ok());
+        CHECK(t.sync().ok());
+        CHECK(t.sync().ok());
+        CHECK((t.wrong != "" || end.name == bad_ends[3].name)); // the fault that the tests around this one rest on
+    }
+}
+
+TEST_CASE("poison: killed at any call of the start that puts it right, the next start does") {
+    random_source random;
+    SHOW_SEED(random);
+    for (const bad_end& end : bad_ends) {
+        CAPTURE(end.name);
+        bool whole = false;
+        for (int k = 1; !whole; ++k) {
+            CAPTURE(k);
+            powered_log t(end.segment_bytes);
+            t.open();
+            end.write(t);
+            t.poison();
+            const seq_t written = t.was.rbegin()->first;
+            t.how.end.durable = t.durable;
+            t.files.dies_at = t.files.changes() + k;
+            try {
+                t.open();
+                whole = t.files.changes() < t.files.dies_at;
+            } catch (const evbus::error&) {
+            }
+            t.kill();
+            t.files.dies_at = 0;
+            CHECK(wrong_with(t.place.path(), t.was, written) == "");
+            t.lose_power(random, losses_a_step(1));
+            go_on(t);
+            CHECK(t.wrong == "");
+            CHECK(wrong_with(t.place.path(), t.was, t.was.rbegin()->first) == "");
+            REQUIRE(k < 200);
+        }
+    }
+}
+
+TEST_CASE("power: lost at any call of a start that mends, the next start does") {
+    random_source random;
+    SHOW_SEED(random);
+    for (const std::uint64_t segment_bytes : {std::uint64_t{1} << 20, std::uint64_t{9000}}) {
+        powered_log first(segment_bytes);
+        std::vector<std::pair<disk_image, seq_t>> moments;
+        first.files.before_change = [&](int) { moments.emplace_back(first.files.image(), first.durable); };
+        live(first);
+        std::string wrong;
+        const std::size_t stride = losses_a_step(0) != 0 ? 1 : 5;
+        for (std::size_t i = random.below(stride); i < moments.size() && wrong.empty(); i += stride) {
+            const scratch_dir place;
+            random_choice choose(random);
+            moments[i].first.lose_power(place.path(), choose);
+            crash_file_system files(place.path()); // another boot: what reads back is on the disk
+            files.before_change = [&](int step) {
+                if (!wrong.empty()) return;
+                wrong = wrong_after_power_loss(files.image(), first.was, moments[i].second, choose);
+                if (!wrong.empty()) wrong = "moment " + std::to_string(i) + ", call " + std::to_string(step) + ": " + wrong;
+            };
+            log::log_writer w = log::log_writer::open(files, place.path(), first.how);
+            CHECK(w.sync().ok());
+        }
+        CHECK(wrong == "");
+    }
+}
+
+TEST_CASE("power: every outcome of a small log's unsynced end, none left out") {
+    powered_log t(1 << 20);
+    t.open();
+    CHECK((t.append(1, 10).ok() && t.sync().ok()));
+    CHECK((t.append(1, 10).ok() && t.append(2, 300).ok()));
+    evbus_test::every_choice every;
+    int tried = 0;
+    std::string wrong;
+    do {
+        wrong = wrong_after_power_loss(t.files.snapshot(), t.was, t.durable, every);
+        ++tried;
+    } while (wrong.empty() && every.next());
+    CHECK(wrong == "");
+    CHECK(tried > 30);
 }
