@@ -120,6 +120,7 @@ private:
             if (log || home.log_dir().empty()) return;
             try {
                 log.emplace(log::posix(), home.log_dir(), log::reader_options{home.id()});
+                log->want_headers(ring.headers);
             } catch (const error& e) {
                 if (e.kind() != errc::not_found) throw;
             }

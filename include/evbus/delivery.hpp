@@ -55,7 +55,10 @@ public:
         ++tally_.filtered;
         if (!open_.empty()) [[unlikely]] end_open_of(by.number, on_gap);
     }
-    void filtered() noexcept { ++tally_.filtered; }
+    void filtered(std::uint64_t seqs = 1) noexcept { tally_.filtered += seqs; }
+    /// For who picks events by what their first frame says: later frames of an event whose beginning was not
+    /// given count as filtered, and not as a gap. What hid the beginning was a gap of its own.
+    void pick_by_first_frames() noexcept { by_first_frames_ = true; }
     void voided(std::uint64_t seqs = 1) noexcept { tally_.voids += seqs; }
     /// Seqs that cannot be given. Open events go on after one such seq, if their next fragment fits.
     template <class OnGap>
@@ -153,7 +156,7 @@ private:
     /// The rest of an event whose beginning this reader has not: begun before its start, or lost.
     template <class OnGap>
     void orphan(seq_t seq, OnGap&& on_gap) {
-        if (last_gap_ == no_seq) ++tally_.filtered;
+        if (last_gap_ == no_seq || by_first_frames_) ++tally_.filtered;
         else give_gap({{seq, seq}, gap_cause::incomplete, 1}, on_gap);
     }
     template <class OnEvent>
@@ -201,6 +204,7 @@ private:
     std::size_t open_bytes_ = 0;
     std::size_t max_open_bytes_;
     seq_t last_gap_ = no_seq;
+    bool by_first_frames_ = false;
     tally tally_;
 };
 

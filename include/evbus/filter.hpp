@@ -127,6 +127,15 @@ public:
         if (!memory_) memory_ = std::make_unique<decided[]>(memory_slots);
     }
 
+    /// True when only named topics pass, none by a wildcard.
+    [[nodiscard]] bool is_exact() const noexcept { return all_exact_ && !everything_; }
+    /// True when every topic passes, save those that begin with '$' perhaps.
+    [[nodiscard]] bool is_everything() const noexcept {
+        bool all = everything_;
+        for (const filter& f : include_) all = all || f.pattern() == ">";
+        return all && exclude_.empty();
+    }
+
     [[nodiscard]] const std::vector<filter>& include() const noexcept { return include_; }
     [[nodiscard]] const std::vector<filter>& exclude() const noexcept { return exclude_; }
     friend bool operator==(const filter_set& a, const filter_set& b) noexcept {

@@ -4,11 +4,13 @@
 
 #include <evbus/delivery.hpp>
 #include <evbus/filter.hpp>
+#include <evbus/header_filter.hpp>
 #include <evbus/log/log_reader.hpp>
 #include <evbus/read_options.hpp>
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace evbus {
 inline namespace v1 {
@@ -27,13 +29,20 @@ public:
 
     [[nodiscard]] log::log_reader& log() noexcept { return log_; }
 
+    /// Events must have these headers as well.
+    void want_headers(header_filter wanted) { headers_ = std::move(wanted); }
+
     /// Gives what is in the log from `next` on, up to `limit`; moves `next` to the first seq not walked.
     /// `on_member(member_info)` is told of MEMBER records on the way. While `*not_before_ns` is not 0,
-    /// frames stamped earlier count as filtered; the first that is not makes it 0.
+    /// frames stamped earlier count as filtered; the first that is not makes it 0. What no event of which can
+    /// match is not read where an index says so, and counts as filtered.
     template <class OnEvent, class OnGap, class OnMember>
     log_rest poll(seq_t& next, seq_t limit, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap,
                   OnMember&& on_member, const poll_limits& limits, std::int64_t* not_before_ns = nullptr) {
         if (log_.position() != next) log_.seek(next);
+        const log::query asked{&wanted, &headers_};
+        const bool narrows = asked.narrows();
+        log_.select(asked);
         const std::uint64_t events_before = deliver.account().events;
         std::size_t bytes = 0;
         const auto counted = [&](const event& e) {
@@ -44,6 +53,7 @@ public:
         // A filter that rejects everything must not keep the caller here for ever either.
         for (std::size_t looks = 0; looks < entries_a_poll; ++looks) {
             if (bytes >= limits.max_bytes || deliver.account().events - events_before >= limits.max_events) break;
+            if (narrows) log_.may_skip(!deliver.has_open() && (not_before_ns == nullptr || *not_before_ns == 0));
             const log::step s = log_.next(e, limit);
             next = log_.position();
             if (s != log::step::entry) return s == log::step::end ? log_rest::end : log_rest::failed;
@@ -52,6 +62,7 @@ public:
                 if (not_before_ns != nullptr && is_before(e, *not_before_ns)) [[unlikely]] deliver.rejected(e.frame.publisher(), on_gap);
                 else take_frame(e, wanted, deliver, counted, on_gap);
                 break;
+            case log::entry_kind::skipped: deliver.filtered(e.range.count()); break;
             case log::entry_kind::void_range: deliver.voided(e.range.count()); break;
             case log::entry_kind::gap: deliver.gap(e.range, e.cause, on_gap); break;
             case log::entry_kind::member:
@@ -81,13 +92,17 @@ private:
         const std::uint64_t hash = e.frame.header.topic_hash;
         if (wanted.by_hash(hash) == hash_verdict::rejected) return deliver.rejected(e.frame.publisher(), on_gap);
         switch (wanted.judge(hash, e.frame.topic)) {
-        case topic_verdict::accepted: deliver.frame(e.seq(), e.frame, last_ns_, on_event, on_gap); break;
+        case topic_verdict::accepted:
+            if (!headers_.empty() && !headers_.lets_pass(e.frame)) [[unlikely]] deliver.rejected(e.frame.publisher(), on_gap);
+            else deliver.frame(e.seq(), e.frame, last_ns_, on_event, on_gap);
+            break;
         case topic_verdict::rejected: deliver.rejected(e.frame.publisher(), on_gap); break;
         case topic_verdict::malformed: deliver.gap(e.range, gap_cause::malformed, on_gap); break;
         }
     }
 
     log::log_reader log_;
+    header_filter headers_;
     std::int64_t last_ns_ = 0;
 };
 

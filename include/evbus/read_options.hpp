@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evbus/from.hpp>
+#include <evbus/header_filter.hpp>
 #include <evbus/ids.hpp>
 #include <evbus/notice.hpp>
 #include <evbus/ring/waiter.hpp>
@@ -24,6 +25,7 @@ struct poll_limits {
 struct read_options {
     std::vector<std::string> filters{}; ///< patterns to let pass; none = all but '$' topics
     std::vector<std::string> exclude{}; ///< patterns to keep out
+    header_filter headers{};               ///< events must have all of these
     evbus::from from = evbus::from::head();
     wait_strategy wait = wait_strategy::block;
     std::chrono::nanoseconds spin{20'000}; ///< `block`: how long to spin before sleeping

@@ -26,10 +26,11 @@ inline namespace v1 {
 class ring_walk {
 public:
     ring_walk(const bus& on, const read_options& how, ring::member_kind kind)
-        : at(on.attach(ring::access::read_only)), wanted(how.filters, how.exclude), slots_(*at, wanted),
+        : at(on.attach(ring::access::read_only)), wanted(how.filters, how.exclude), headers(how.headers), slots_(*at, wanted),
           clock_(at->ring().clock, at->description().stamps()), watch_(*at, &on_notice_), on_notice_(how.on_notice) {
         check_start(how.from);
         wanted.remember();
+        if (!headers.empty()) deliver.pick_by_first_frames();
         if (at->may_write()) place.emplace(at, kind, how.name);
         waits_.emplace(*at, place ? std::optional(place->number()) : std::nullopt, how.wait, how.spin.count());
     }
@@ -38,6 +39,7 @@ public:
 
     std::shared_ptr<ring::attachment> at;
     filter_set wanted;
+    const header_filter headers;
     std::optional<ring::membership> place; ///< empty without write permission
     delivery deliver;
     seq_t next = no_seq;
@@ -166,6 +168,7 @@ private:
             if (last_ns_ < not_before_ns) return deliver.rejected(f.publisher(), on_gap);
             not_before_ns = 0;
         }
+        if (!headers.empty() && !headers.lets_pass(f)) [[unlikely]] return deliver.rejected(f.publisher(), on_gap);
         deliver.frame(seq, f, last_ns_, on_event, on_gap);
     }
     /// Everything but a frame and "nothing yet". False when the walk ends here for now.

@@ -19,7 +19,7 @@ using names = std::set<std::string>;
 std::string part_of(const std::string& path) {
     static const std::map<std::string, names> public_headers = {
         {"ids", {"ids", "error", "version", "notice"}},
-        {"frame", {"topic", "frame", "filter", "headers", "event", "codec", "delivery", "from", "published"}},
+        {"frame", {"topic", "frame", "filter", "headers", "header_filter", "event", "codec", "delivery", "from", "published"}},
         // Creating a bus looks into its log for the first seq; nothing else of the ring's side does.
         {"bus", {"bus", "bus_options", "detail/open_bus"}},
         {"walk", {"read_options", "ring_walk"}},

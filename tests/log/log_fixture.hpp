@@ -61,6 +61,7 @@ inline std::string line_of(const log::entry& e) {
                std::to_string(e.time_ns()) + (e.frame.is_fragment() ? " part" : "");
     case entry_kind::void_range: return "void " + range_text(e.range);
     case entry_kind::gap: return "gap " + range_text(e.range) + " " + to_string(e.cause);
+    case entry_kind::skipped: return "skipped " + range_text(e.range);
     case entry_kind::member:
         return std::string(e.member.what == log::member_change::joined ? "joined " : "left ") + std::string(e.member.name);
     case entry_kind::run: return e.run.what == log::run_change::start ? "run start" : "run end";

@@ -15,6 +15,7 @@ enum class entry_kind : std::uint8_t {
     frame,      ///< `frame`: an event or one fragment of one
     void_range, ///< nothing was published at `range`
     gap,        ///< `range` cannot be given, because of `cause`
+    skipped,    ///< `range` are frames that the reader's query surely does not match: not read
     member,     ///< `member`; no seq of its own: `range` is empty and begins at the next seq
     run,        ///< `run`; the same
     anchor,     ///< `anchor`; the same
@@ -41,7 +42,8 @@ struct entry {
 enum class step : std::uint8_t { entry, end, failed };
 
 struct read_stats {
-    std::uint64_t bytes = 0;        ///< asked from the system
+    std::uint64_t bytes = 0;        ///< read from the system
+    std::uint64_t reads = 0;        ///< in so many calls
     std::uint64_t commits = 0;      ///< read and verified
     std::uint64_t resyncs = 0;      ///< times that a break was searched for the next commit
     std::uint64_t duplicates = 0;   ///< repeated commits, skipped

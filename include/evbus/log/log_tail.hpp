@@ -1,6 +1,6 @@
-// How far a log reaches at present: the last seq under a valid commit of the newest segment. Cheap to
-// ask again: only what was appended since is looked at, header by header, and the last body checked.
-// One thread.
+// How far a log reaches at present: the last seq under a valid commit of the newest segment. By its
+// footer, or from the file's end backwards, so that an open segment is not walked from its beginning.
+// Cheap to ask again: only what was appended since is looked at. One thread.
 #pragma once
 
 #include <evbus/log/segment_footer.hpp>
@@ -8,6 +8,8 @@
 #include <evbus/log/segment_reader.hpp>
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 namespace evbus {
 inline namespace v1 {
@@ -24,28 +26,50 @@ public:
         const std::string path = segment_path(segments.dir(), newest);
         // Recovery may have moved a torn segment away and begun another one under its name.
         if (newest != first_ || !in_.source().is_at(path)) {
-            if (in_.open(*fs_, path, seed_) < 0) return last_;
-            first_ = newest;
-            at_ = sizeof(segment_header);
-            last_ = newest - 1;
-            sealed_ = false;
-            broken_bytes_ = -1;
+            if (!open(path, newest)) return last_;
         }
         if (!sealed_) advance();
         return last_;
     }
-    [[nodiscard]] std::uint64_t bytes_read() const noexcept { return in_.bytes_read(); }
+    /// The greatest publish time under the newest segment's commits; nothing when it has none. As of last().
+    [[nodiscard]] std::optional<std::int64_t> running_max_ns() const noexcept { return running_max_ns_; }
+    /// The same of the segment in `path`, which begins at seq `first`.
+    [[nodiscard]] std::optional<std::int64_t> running_max_of(const std::string& path, seq_t first) {
+        if (!open(path, first)) return std::nullopt;
+        advance();
+        return running_max_ns_;
+    }
+    [[nodiscard]] std::uint64_t bytes_read() const noexcept { return in_.bytes_read() + footer_bytes_; }
+    [[nodiscard]] std::uint64_t reads() const noexcept { return in_.reads() + footer_reads_; }
 
 private:
+    [[nodiscard]] bool open(const std::string& path, seq_t first) {
+        if (in_.open(*fs_, path, seed_) < 0) return false;
+        first_ = first;
+        at_ = sizeof(segment_header);
+        last_ = first - 1;
+        running_max_ns_.reset();
+        sealed_ = false;
+        broken_bytes_ = -1;
+        return true;
+    }
+    [[nodiscard]] std::optional<segment_summary> seal() {
+        segment_footer footer;
+        std::optional<segment_summary> sum;
+        if (footer.open(in_.source(), first_, seed_)) sum = footer.summary();
+        footer_bytes_ += footer.bytes_read();
+        footer_reads_ += footer.reads();
+        return sum;
+    }
     void advance() {
         in_.refresh();
-        segment_footer footer;
-        if (footer.open(in_.source(), first_, seed_))
-            if (const auto sum = footer.summary(); sum && sum->first_seq == first_ && sum->last_seq >= last_) {
-                sealed_ = true;
-                last_ = sum->last_seq;
-                return;
-            }
+        if (const auto sum = seal(); sum && sum->first_seq == first_ && sum->last_seq >= last_) {
+            sealed_ = true;
+            last_ = sum->last_seq;
+            if (sum->commits != 0) running_max_ns_ = sum->running_max_ns;
+            return;
+        }
+        leap();
         while (true) {
             if (!hop()) walk_whole();
             // Behind a break there may be more; look again only when the file has grown.
@@ -61,13 +85,21 @@ private:
             take(c);
         }
     }
+    /// Near to the end, when there is a way to go: what lies between may be damaged, and is not asked for.
+    void leap() {
+        const std::int64_t size = in_.size();
+        const std::uint64_t end = size < 0 ? 0 : static_cast<std::uint64_t>(size);
+        commit_view c;
+        for (std::uint64_t back = read_window::capacity; at_ < end && back < end - at_; back *= 4)
+            if (in_.find(end - back, last_ + 1, c) == walk::commit) return take(c);
+    }
     /// By headers to the end; true when the last commit found is whole.
     [[nodiscard]] bool hop() {
         commit_view c;
         commit_view end;
         std::uint64_t at = at_;
         seq_t last = last_;
-        while (in_.read_header_only(at, c) == walk::commit && !c.misplaced() && c.header.first_seq > last) {
+        while (in_.read_header_only(at, c, read_window::capacity) == walk::commit && !c.misplaced() && c.header.first_seq > last) {
             end = c;
             last = c.header.last_seq;
             at = c.end();
@@ -85,6 +117,7 @@ private:
     void take(const commit_view& c) noexcept {
         at_ = c.end();
         last_ = c.header.last_seq;
+        running_max_ns_ = c.header.running_max_ns;
     }
 
     file_system* fs_;
@@ -93,8 +126,11 @@ private:
     seq_t first_ = no_seq;
     std::uint64_t at_ = 0;
     seq_t last_ = no_seq;
+    std::optional<std::int64_t> running_max_ns_{};
     bool sealed_ = false;
     std::int64_t broken_bytes_ = -1;
+    std::uint64_t footer_bytes_ = 0;
+    std::uint64_t footer_reads_ = 0;
 };
 
 } // namespace log

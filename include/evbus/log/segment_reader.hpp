@@ -46,6 +46,7 @@ public:
             size_ = n < 0 ? 0 : static_cast<std::size_t>(n);
             failed_ = n < 0 ? static_cast<int>(-n) : 0;
             read_ += size_;
+            ++reads_;
         }
         const std::size_t at = static_cast<std::size_t>(offset - start_);
         return {reinterpret_cast<const std::byte*>(words_.get()) + at, std::min(bytes, size_ - at)};
@@ -56,6 +57,7 @@ public:
     /// errno of the last get(); 0 when it went well.
     [[nodiscard]] int failed() const noexcept { return failed_; }
     [[nodiscard]] std::uint64_t bytes_read() const noexcept { return read_; }
+    [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
 
 private:
     std::unique_ptr<std::uint64_t[]> words_ = std::make_unique_for_overwrite<std::uint64_t[]>(capacity / 8);
@@ -63,6 +65,7 @@ private:
     std::size_t size_ = 0;
     int failed_ = 0;
     std::uint64_t read_ = 0;
+    std::uint64_t reads_ = 0;
     const std::atomic<bool>* stop_ = nullptr;
 };
 static_assert(sizeof(commit_header) + max_commit_body <= read_window::capacity);
@@ -117,6 +120,8 @@ enum class walk : std::uint8_t {
 /// Access to commits by offset. Open until destroyed, also when its file is unlinked.
 class segment_reader {
 public:
+    static constexpr std::size_t header_fill = 4096;
+
     segment_reader() = default;
 
     /// 0 or -errno. `seed` is the log's bus_id::seed().
@@ -142,10 +147,13 @@ public:
 
     /// The commit at `offset`, header and body checked. After `broken`, fault() says why and
     /// `out.header` may be used only when fault() is body, codec, version or cut_short.
-    [[nodiscard]] walk read(std::uint64_t offset, commit_view& out) noexcept { return read(offset, out, true); }
+    /// `fill`: so many bytes are read when it is not here yet, for who wants little more than this commit.
+    [[nodiscard]] walk read(std::uint64_t offset, commit_view& out, std::size_t fill = read_window::capacity) noexcept {
+        return read(offset, out, true, fill);
+    }
     /// The same without reading the body: for walking by headers.
-    [[nodiscard]] walk read_header_only(std::uint64_t offset, commit_view& out) noexcept {
-        return read(offset, out, false);
+    [[nodiscard]] walk read_header_only(std::uint64_t offset, commit_view& out, std::size_t fill = header_fill) noexcept {
+        return read(offset, out, false, fill);
     }
 
     /// The next whole commit at or behind `from` that says it belongs at its place and begins at
@@ -163,7 +171,7 @@ public:
                 at = file_.next_data(at) & ~std::uint64_t{7};
                 continue;
             }
-            const walk w = read(at, out, true);
+            const walk w = read(at, out);
             if (w == walk::failed) return w;
             if (w == walk::commit && !out.misplaced() && out.header.first_seq >= least) return w;
             at += 8;
@@ -178,6 +186,7 @@ public:
     void refresh() noexcept { window_.forget(); }
     [[nodiscard]] std::int64_t size() const noexcept { return file_.size(); }
     [[nodiscard]] std::uint64_t bytes_read() const noexcept { return window_.bytes_read(); }
+    [[nodiscard]] std::uint64_t reads() const noexcept { return window_.reads(); }
 
 private:
     [[nodiscard]] static std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
@@ -186,9 +195,8 @@ private:
         return word;
     }
 
-    [[nodiscard]] walk read(std::uint64_t offset, commit_view& out, bool with_body) noexcept {
+    [[nodiscard]] walk read(std::uint64_t offset, commit_view& out, bool with_body, std::size_t fill) noexcept {
         commit_header& h = out.header;
-        const std::size_t fill = with_body ? read_window::capacity : header_fill;
         const std::span<const std::byte> head = window_.get(file_, offset, sizeof h, fill);
         out.offset = offset;
         out.body = {};
@@ -205,7 +213,7 @@ private:
         if (fault_ != commit_fault::none) return walk::broken;
         if (!with_body) return walk::commit;
         const std::size_t whole = sizeof h + h.stored_bytes;
-        const std::span<const std::byte> all = window_.get(file_, offset, whole);
+        const std::span<const std::byte> all = window_.get(file_, offset, whole, std::max(fill, whole));
         if (window_.failed() != 0) return walk::failed;
         if (all.size() < whole) return broken(commit_fault::cut_short);
         switch (unpacker_.unpack(h, all.subspan(sizeof h), seed_, out.body)) {
@@ -227,8 +235,6 @@ private:
         std::memcpy(&f, head.data(), sizeof f);
         return checksum_of(f, seed_) == f.checksum;
     }
-
-    static constexpr std::size_t header_fill = 4096;
 
     file file_{};
     read_window window_{};

@@ -1,12 +1,14 @@
-// Finding a place within one segment, by footer where there is one (advice, checked) and by walking
-// from header to header.
+// Finding a place within one segment: by its footer where there is one (advice, checked), else by halving:
+// commits say where they stand, so that from any offset the next whole one is found.
 #pragma once
 
 #include <evbus/log/segment_footer.hpp>
 #include <evbus/log/segment_reader.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace evbus {
@@ -22,46 +24,73 @@ struct commit_place {
 
 namespace detail {
 
-/// Walks on from `at` while the header there is fine and `before(header)` holds.
+/// Walks on from `at` while the header there is fine and `before(header)` holds. Reads `fill` bytes at once.
 template <class Before>
-commit_place skip_commits(segment_reader& in, commit_place at, Before before) noexcept {
+commit_place skip_commits(segment_reader& in, commit_place at, Before before, std::size_t fill) noexcept {
     commit_view c;
-    while (in.read_header_only(at.offset, c) == walk::commit && !c.misplaced() && c.header.first_seq >= at.expect &&
+    while (in.read_header_only(at.offset, c, fill) == walk::commit && !c.misplaced() && c.header.first_seq >= at.expect &&
            before(c.header))
         at = {c.end(), c.header.last_seq + 1, c.header.running_max_ns};
     return at;
 }
 
-/// The last block that satisfies `before`, when a fine commit header of its seq stands there.
+/// The last block that satisfies `before`, when a fine commit header of its seq stands there; else nothing.
 template <class Before>
-commit_place from_footer(segment_reader& in, seq_t first, std::uint64_t seed, Before before) {
-    commit_place out{sizeof(segment_header), first, 0};
-    segment_footer footer;
-    if (!footer.open(in.source(), first, seed)) return out;
+std::optional<commit_place> from_footer(segment_reader& in, const segment_footer& footer, Before before) {
+    if (!footer.is_open()) return std::nullopt;
     const std::vector<block_entry> blocks = footer.blocks();
     const auto it = std::partition_point(blocks.begin(), blocks.end(), before);
-    if (it == blocks.begin()) return out;
+    if (it == blocks.begin()) return std::nullopt;
     const block_entry& b = *(it - 1);
     commit_view c;
-    if (in.read_header_only(b.offset, c) != walk::commit || c.misplaced() || c.header.first_seq != b.first_seq)
-        return out;
-    return {b.offset, b.first_seq, it - 1 == blocks.begin() ? 0 : (it - 2)->running_max_ns};
+    if (in.read_header_only(b.offset, c, index_block_bytes) != walk::commit || c.misplaced() || c.header.first_seq != b.first_seq)
+        return std::nullopt;
+    return commit_place{b.offset, b.first_seq, it - 1 == blocks.begin() ? 0 : (it - 2)->running_max_ns};
+}
+
+/// Behind a commit that satisfies `before`, and less than a window before the first that does not.
+template <class Before>
+commit_place halve(segment_reader& in, commit_place low, Before before) noexcept {
+    const std::int64_t size = in.size();
+    std::uint64_t high = size < 0 ? 0 : static_cast<std::uint64_t>(size);
+    commit_view c;
+    while (high > low.offset && high - low.offset > read_window::capacity) {
+        const std::uint64_t middle = low.offset + (high - low.offset) / 2;
+        if (in.find(middle, low.expect, c) == walk::commit && c.offset < high && before(c.header))
+            low = {c.end(), c.header.last_seq + 1, c.header.running_max_ns};
+        else high = middle;
+    }
+    return low;
+}
+
+template <class BlockBefore, class CommitBefore>
+commit_place seek_place(segment_reader& in, seq_t first, const segment_footer& footer, BlockBefore block_before,
+                        CommitBefore commit_before) {
+    if (const std::optional<commit_place> near = from_footer(in, footer, block_before))
+        return skip_commits(in, *near, commit_before, index_block_bytes);
+    const commit_place start{sizeof(segment_header), first, 0};
+    return skip_commits(in, halve(in, start, commit_before), commit_before, read_window::capacity);
 }
 
 } // namespace detail
 
-/// The commit that holds `seq`, or where the walk to it broke off. `first` is the segment's.
+/// The commit that holds `seq`, or where the walk to it broke off. `first` is the segment's; `footer` may be closed.
+[[nodiscard]] inline commit_place seek_seq(segment_reader& in, seq_t first, const segment_footer& footer, seq_t seq) {
+    return detail::seek_place(in, first, footer, [seq](const block_entry& b) { return b.first_seq < seq; },
+                              [seq](const commit_header& h) { return h.last_seq < seq && h.first_seq < seq; });
+}
+
+/// The same, for who has not opened the footer.
 [[nodiscard]] inline commit_place seek_seq(segment_reader& in, seq_t first, std::uint64_t seed, seq_t seq) {
-    const auto begins_before = [seq](const block_entry& b) { return b.first_seq < seq; };
-    const commit_place near = detail::from_footer(in, first, seed, begins_before);
-    return detail::skip_commits(in, near, [seq](const commit_header& h) { return h.last_seq < seq && h.first_seq < seq; });
+    segment_footer footer;
+    static_cast<void>(footer.open(in.source(), first, seed));
+    return seek_seq(in, first, footer, seq);
 }
 
 /// The first commit whose running greatest time is `ns` or later.
-[[nodiscard]] inline commit_place seek_running_max(segment_reader& in, seq_t first, std::uint64_t seed, std::int64_t ns) {
-    const auto ends_before = [ns](const block_entry& b) { return b.running_max_ns < ns; };
-    const commit_place near = detail::from_footer(in, first, seed, ends_before);
-    return detail::skip_commits(in, near, [ns](const commit_header& h) { return h.running_max_ns < ns; });
+[[nodiscard]] inline commit_place seek_running_max(segment_reader& in, seq_t first, const segment_footer& footer, std::int64_t ns) {
+    return detail::seek_place(in, first, footer, [ns](const block_entry& b) { return b.running_max_ns < ns; },
+                              [ns](const commit_header& h) { return h.running_max_ns < ns; });
 }
 
 } // namespace log

@@ -76,32 +76,18 @@ inline seq_t log_reader::last_seq() noexcept {
     }
 }
 
-/// The greatest time under a segment's commits; nothing when it cannot be told.
-inline std::optional<std::int64_t> log_reader::running_max(seq_t segment) {
-    segment_reader in;
-    if (in.open(*fs_, segment_path(segments_.dir(), segment), bus_.seed()) < 0) return std::nullopt;
-    segment_footer footer;
-    if (footer.open(in.source(), segment, bus_.seed()))
-        if (const std::optional<segment_summary> sum = footer.summary()) return sum->running_max_ns;
-    std::optional<std::int64_t> out;
-    commit_view c;
-    std::uint64_t at = sizeof(segment_header);
-    seq_t expect = segment;
-    while (true) {
-        walk w = in.read_header_only(at, c);
-        if (w == walk::broken) w = in.find(at + 8, expect, c);
-        if (w != walk::commit) return out;
-        out = c.header.running_max_ns;
-        expect = c.header.last_seq + 1;
-        at = c.end();
-    }
-}
-
 inline std::int64_t log_reader::last_time_ns() {
-    if (segments_.refresh() < 0) return 0;
+    if (segments_.refresh() < 0 || segments_.empty()) return 0;
+    static_cast<void>(tail_->last(segments_));
+    if (const std::optional<std::int64_t> ns = tail_->running_max_ns()) return *ns;
     // A segment that was begun and holds no commit yet knows nothing of times: ask the one before.
-    for (std::size_t i = segments_.firsts().size(); i-- > 0;)
-        if (const std::optional<std::int64_t> ns = running_max(segments_.firsts()[i])) return *ns;
+    for (std::size_t i = segments_.firsts().size() - 1; i-- > 0;) {
+        log_tail end(*fs_, bus_.seed());
+        const std::optional<std::int64_t> ns = end.running_max_of(segment_path(segments_.dir(), segments_.firsts()[i]), segments_.firsts()[i]);
+        stats_.bytes += end.bytes_read();
+        stats_.reads += end.reads();
+        if (ns) return *ns;
+    }
     return 0;
 }
 
@@ -118,18 +104,45 @@ inline seq_t log_reader::first_at_time(const commit_view& c, std::int64_t runnin
     return c.header.first_seq;
 }
 
+/// The greatest time under a segment's first commit, and those before it; nothing when it has none.
+inline std::optional<std::int64_t> log_reader::first_running_max(seq_t segment) {
+    segment_reader in;
+    commit_view c;
+    if (in.open(*fs_, segment_path(segments_.dir(), segment), bus_.seed()) < 0) return std::nullopt;
+    walk w = in.read_header_only(sizeof(segment_header), c);
+    if (w == walk::broken) w = in.find(sizeof(segment_header) + 8, segment, c);
+    stats_.bytes += in.bytes_read();
+    stats_.reads += in.reads();
+    return w == walk::commit ? std::optional(c.header.running_max_ns) : std::nullopt;
+}
+
 inline seq_t log_reader::seek_time(std::int64_t ns) {
     seq_t found = last_seq() + 1; // also lists the segments
-    for (const seq_t segment : segments_.firsts()) {
-        const std::optional<std::int64_t> greatest = running_max(segment);
-        if (!greatest || *greatest < ns) continue;
+    // The last segment that begins before `ns`: the time is reached in it, or with the one behind it.
+    const std::vector<seq_t>& all = segments_.firsts();
+    std::size_t low = 0;
+    for (std::size_t high = all.size(); high - low > 1;) {
+        const std::size_t middle = low + (high - low) / 2;
+        std::size_t at = middle;
+        std::optional<std::int64_t> begins;
+        while (at > low && !(begins = first_running_max(all[at]))) --at; // one without commits says nothing
+        if (at == low || *begins < ns) low = middle;
+        else high = at;
+    }
+    for (std::size_t i = low; i < all.size(); ++i) {
         segment_reader in;
-        if (in.open(*fs_, segment_path(segments_.dir(), segment), bus_.seed()) < 0) continue;
-        const commit_place place = seek_running_max(in, segment, bus_.seed(), ns);
+        if (in.open(*fs_, segment_path(segments_.dir(), all[i]), bus_.seed()) < 0) continue;
+        segment_footer footer;
+        static_cast<void>(footer.open(in.source(), all[i], bus_.seed()));
+        const commit_place place = seek_running_max(in, all[i], footer, ns);
         commit_view c;
         in.refresh();
         walk w = in.read(place.offset, c);
-        if (w == walk::broken) w = in.find(place.offset + 8, std::max(place.expect, segment), c);
+        while (w == walk::broken || (w == walk::commit && c.header.running_max_ns < ns))
+            w = in.find(w == walk::broken ? place.offset + 8 : c.end(), std::max(place.expect, all[i]), c);
+        count(footer);
+        stats_.bytes += in.bytes_read();
+        stats_.reads += in.reads();
         if (w != walk::commit) continue;
         found = first_at_time(c, place.running_max_ns, ns);
         break;

@@ -57,7 +57,7 @@ inline bool log_reader::give_range(const raw_record& r, std::span<const std::byt
         rest_ = before;
         owe_gap(range.first - 1, gap_cause::damage);
     } else {
-        pending_ = {range.last, r.kind == record_kind::void_, cause};
+        pending_ = {range.last, r.kind == record_kind::void_ ? entry_kind::void_range : entry_kind::gap, cause};
         walked_ = range.last + 1;
     }
     return false;
@@ -88,7 +88,9 @@ inline step log_reader::advance() {
         const seq_t holding = segments_.holding(next_);
         return open_segment(holding != no_seq ? holding : segments_.firsts().front(), gap_cause::retention);
     }
-    switch (in_.read(at_, commit_)) {
+    if (query_.narrows() && skips()) return step::entry;
+    if (plan_ && at_ == plan_->summary.data_end) return leave_at_end();
+    switch (in_.read(at_, commit_, fill(at_))) {
     case walk::commit: return take_commit();
     case walk::end:
     case walk::sealed: return leave_at_end();
@@ -108,7 +110,12 @@ inline step log_reader::open_segment(seq_t first, gap_cause missing) {
     if (const int r = in_.open(*fs_, segment_path(segments_.dir(), first), bus_.seed()); r < 0) {
         errno = -r;
         if (r != -ENOENT) return fail("open");
-        return step::end; // deleted between listing and opening; the next call lists anew
+        // Deleted since it was listed: go by a new list, unless that names it still.
+        if (const int listed = segments_.refresh(); listed < 0) {
+            errno = -listed;
+            return fail("list segments");
+        }
+        return segments_.holding(first) == first ? step::end : step::entry;
     }
     segment_ = first;
     at_ = sizeof(segment_header);
@@ -121,15 +128,20 @@ inline step log_reader::open_segment(seq_t first, gap_cause missing) {
         leave_segment();
         return s;
     }
+    segment_footer footer;
+    const bool inside = first < next_;
+    if (inside || query_.narrows()) static_cast<void>(footer.open(in_.source(), first, bus_.seed()));
+    if (query_.narrows()) make_plan(footer);
     if (first > next_) {
         owe_gap(first - 1, missing);
     } else if (first == next_) {
         chain_ = fault == segment_fault::none ? h.previous_chain : 0;
     } else {
-        const commit_place place = seek_seq(in_, first, bus_.seed(), next_);
+        const commit_place place = seek_seq(in_, first, footer, next_);
         at_ = place.offset;
         expect_ = std::max(place.expect, first);
     }
+    count(footer);
     in_.refresh();
     return step::entry;
 }
@@ -146,7 +158,7 @@ inline step log_reader::take_commit() noexcept {
     ++stats_.commits;
     if (chain_ != 0 && h.first_seq == expect_ && h.previous_chain != chain_) ++stats_.chain_breaks;
     chain_ = chain;
-    looked_again_ = false;
+    looked_again_ = at_break_ = false;
     broken_bytes_ = -1;
     at_ = commit_.end();
     expect_ = h.last_seq + 1;
@@ -161,8 +173,9 @@ inline step log_reader::take_commit() noexcept {
 /// A sealed segment says how far it went: what is broken at its end is damage, not "nothing yet".
 inline bool log_reader::owe_sealed_rest() {
     segment_footer footer;
-    if (!footer.open(in_.source(), segment_, bus_.seed())) return false;
-    const std::optional<segment_summary> sum = footer.summary();
+    std::optional<segment_summary> sum;
+    if (footer.open(in_.source(), segment_, bus_.seed())) sum = footer.summary();
+    count(footer);
     if (!sum || sum->last_seq < next_) return false;
     // The last commits and the footer may have come between our read and now: look once more.
     if (std::exchange(looked_again_, true)) owe_gap(sum->last_seq, gap_cause::damage);
@@ -172,10 +185,13 @@ inline bool log_reader::owe_sealed_rest() {
 /// Nothing more stands in this segment: on to the next, or nothing yet.
 inline step log_reader::leave_at_end() {
     in_.refresh();
-    if (const int r = segments_.refresh(); r < 0) {
-        errno = -r;
-        return fail("list segments");
-    }
+    // A successor that is listed already stays the successor: segments come at the end and go at the front.
+    const bool was_listed = segments_.after(segment_) != no_seq;
+    if (!was_listed)
+        if (const int r = segments_.refresh(); r < 0) {
+            errno = -r;
+            return fail("list segments");
+        }
     const seq_t successor = segments_.after(segment_);
     if (successor == no_seq) {
         // Recovery may have moved a torn segment away and begun another one under its name.
@@ -184,7 +200,7 @@ inline step log_reader::leave_at_end() {
         leave_segment();
         return step::entry;
     }
-    if (!looked_again_) {
+    if (!was_listed && !looked_again_) {
         // The recorder may have appended here between our read and the listing that shows its next
         // segment; from now on it appends nothing here.
         looked_again_ = true;
@@ -218,6 +234,7 @@ inline step log_reader::resync() {
     // A whole commit behind it means that the writer is past the break: it is damage, unless it was
     // being written while we read it, or the writer took a failed write back and wrote anew.
     const std::uint64_t found = c.offset;
+    at_break_ = true;
     in_.refresh();
     if (in_.read(at_, c) == walk::commit && !c.misplaced()) return step::entry;
     const commit_place anew = seek_seq(in_, segment_, bus_.seed(), next_);
