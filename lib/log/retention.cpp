@@ -25,15 +25,15 @@ struct remainder {
 /// The limits as numbers, for this scene.
 struct measure {
     measure(const retention_limits& l, const retention_scene& scene, const remainder& all, std::uint64_t newest_bytes)
-        : limits(l), free_wanted(l.free.of(scene.space.total_bytes)) {
+        : limits(l), to_come(scene.to_come_bytes), free_wanted(l.free.of(scene.space.total_bytes)) {
         if (l.age) oldest_ns = scene.now_ns - l.age->count();
         if (free_wanted == 0) return;
-        free_wanted += scene.to_come_bytes;
+        free_wanted += to_come;
         crowded = all.free < free_wanted && all.free + (all.bytes - newest_bytes) < free_wanted;
         if (crowded) size_kept = scene.size_when_crowded.value_or(all.bytes);
     }
     [[nodiscard]] retention_reason why(const stored_segment& oldest, const remainder& left) const noexcept {
-        if (limits.bytes && left.bytes > *limits.bytes) return retention_reason::bytes;
+        if (limits.bytes && left.bytes + to_come > *limits.bytes) return retention_reason::bytes;
         if (limits.segments && left.segments > *limits.segments) return retention_reason::segments;
         if (oldest_ns && oldest.time_ns < *oldest_ns) return retention_reason::age;
         if (crowded ? left.bytes > size_kept : left.free < free_wanted) return retention_reason::free_space;
@@ -41,6 +41,7 @@ struct measure {
     }
 
     const retention_limits& limits;
+    std::uint64_t to_come;
     std::uint64_t free_wanted;
     std::optional<std::int64_t> oldest_ns{};
     bool crowded = false;
@@ -121,14 +122,14 @@ std::vector<retention_pin> pins_of(file_system& fs, const log_dir& dir, const bu
     return out;
 }
 
-retention_result execute(file_system& fs, const log_dir& dir, const retention_plan& what) {
+retention_result execute(file_system& fs, const log_dir& dir, const retention_plan& what, const std::atomic<bool>* stop) {
     retention_result out;
     const auto failed = [&out](int r, std::string path) {
         out.os_error = -r;
         out.failed = std::move(path);
         return out;
     };
-    for (std::size_t i = 0; i < what.going; ++i) {
+    for (std::size_t i = 0; i < what.going && (stop == nullptr || !stop->load(std::memory_order_relaxed)); ++i) {
         const stored_segment& s = what.segments[i].segment;
         // An index without its segment would stay for ever; a segment without its index is only slower.
         if (const int r = fs.unlink(index_path(dir, s.first)); r < 0 && r != -ENOENT) return failed(r, index_path(dir, s.first));

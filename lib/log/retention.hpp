@@ -7,6 +7,7 @@
 
 #include <evbus/log/file.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -47,7 +48,7 @@ struct retention_pin {
 struct retention_scene {
     std::int64_t now_ns = 0; ///< since 1970
     space_info space{};      ///< of the log's file system
-    /// What the newest segment will still take: as much more is kept free.
+    /// What the newest segment will still take: it counts as taken already.
     std::uint64_t to_come_bytes = 0;
     /// The log's size when its disk was first found crowded (retention_plan::crowded); nothing: it keeps its
     /// present size.
@@ -109,8 +110,10 @@ struct retention_result {
 };
 
 /// Deletes what goes, oldest first, index before segment, the directory synced after each. Stops at the first
-/// error. What somebody else deleted meanwhile is not counted.
-[[nodiscard]] retention_result execute(file_system& fs, const log_dir& dir, const retention_plan& what);
+/// error, and before the next segment once `stop` is set, which may be null. What somebody else deleted meanwhile
+/// is not counted.
+[[nodiscard]] retention_result execute(file_system& fs, const log_dir& dir, const retention_plan& what,
+                                       const std::atomic<bool>* stop = nullptr);
 
 } // namespace log
 } // namespace v1

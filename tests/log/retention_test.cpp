@@ -121,6 +121,8 @@ TEST_CASE("retention: free space, in bytes and in percent, and what the newest s
     CHECK(planned(5, {.free = {.bytes = 300}}, scene) == "ff...");
     scene.space.free_bytes = 0;
     CHECK(planned(5, {}, scene) == "....."); // without a limit nothing is kept for it
+    CHECK(planned(5, {.bytes = 500}, scene) == "bb...");
+    CHECK(planned(5, {.bytes = 100}, scene) == "bbbbN");
 }
 
 TEST_CASE("retention: a disk that something else fills takes no more of the log than it grows by") {

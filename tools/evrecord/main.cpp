@@ -1,10 +1,11 @@
 // evrecord: the recorder beside a bus. It runs until SIGTERM or SIGINT, drains, seals and exits 0.
 //
-// Exit codes: 0 asked to stop, everything is recorded; 2 usage, or the system refused; 4 the log is
+// Exit codes: 0 asked to stop, everything is recorded; 2 usage, the system refused, or stopped before it recorded; 4 the log is
 // damaged; 5 no space; 6 a sync failed; 8 somebody else records this bus already.
 #include "lib/recorder/recording.hpp"
 #include "tools/cli/bus_flags.hpp"
 #include "tools/cli/exit_codes.hpp"
+#include "tools/cli/keep_flags.hpp"
 #include "tools/cli/terminal.hpp"
 #include "tools/evrecord/options.hpp"
 #include "tools/evrecord/process_log.hpp"
@@ -17,6 +18,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -76,9 +78,18 @@ bool record_ring(const evrecord::settings& set, const std::atomic<bool>& stop, i
     how.on_recording = [&] {
         evrecord::say("recording bus " + bus.name() + " from seq " + std::to_string(first) + " to " + bus.log_dir());
     };
-    evbus::recorder::recording recording(bus, how);
-    first = recording.next_seq();
-    const evbus::recorder::outcome end = recording.run(stop);
+    how.stop = &stop;
+    std::optional<evbus::recorder::recording> recording;
+    try {
+        recording.emplace(bus, how);
+    } catch (const evbus::error&) {
+        if (!stop.load()) throw;
+        evrecord::fail("stopped while it looked through the log of bus " + bus.name() + ": nothing was recorded");
+        code = cli::exit_failed;
+        return false;
+    }
+    first = recording->next_seq();
+    const evbus::recorder::outcome end = recording->run(stop);
     code = exit_code_of(end.state);
     const std::string what = std::to_string(end.recorded.count()) + " seqs recorded" +
                              (end.lost != 0 ? ", " + std::to_string(end.lost) + " of them as lost" : "") +
@@ -116,10 +127,12 @@ int main(int argc, char** argv) {
     evrecord::settings set;
     if (const auto code = evrecord::parse(argc, argv, set)) return *code;
     evrecord::begin_log(set.quiet);
+    set.record.on_deleted = [](const std::string& text) { evrecord::say(text); };
     set.create.on_notice = set.record.on_notice = [](const evbus::notice& n) { evrecord::say(n); };
     int code = cli::exit_fine;
     try {
         cli::check_bus_flags(set.create);
+        cli::check_keep_flags(set.record.keep, set.record.segment_bytes);
         const stop_on_signal stop;
         evbus::epoch_t epoch{};
         while (record_ring(set, stop.flag(), code, epoch) && comes_back(set.bus, epoch, stop.flag())) {}

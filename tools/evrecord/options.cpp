@@ -1,6 +1,7 @@
 #include "tools/evrecord/options.hpp"
 
 #include "tools/cli/bus_flags.hpp"
+#include "tools/cli/keep_flags.hpp"
 
 namespace evrecord {
 namespace {
@@ -16,6 +17,10 @@ std::map<std::string, std::string> as_text(const evbus::recorder::options& o) {
         {"sync", sync_words[static_cast<int>(o.sync)]},
         {"sync-interval", cli::format_duration(o.sync_interval)},
         {"segment-bytes", std::to_string(o.segment_bytes)},
+        {"keep-bytes", o.keep.bytes ? std::to_string(*o.keep.bytes) : "all"},
+        {"keep-age", o.keep.age ? cli::format_duration(*o.keep.age) : "all"},
+        {"keep-segments", o.keep.segments ? std::to_string(*o.keep.segments) : "all"},
+        {"keep-free", cli::format_free_limit(o.keep.free)},
         {"on-full", o.full == on_full::halt ? "halt" : "lose"},
         {"on-torn", o.torn == on_torn::trim ? "trim" : "refuse"},
         {"batch-deadline", cli::format_duration(o.batch_deadline)},
@@ -31,6 +36,7 @@ std::optional<int> parse(int argc, const char* const* argv, settings& out) {
                      "  evrecord md                                  record bus md, creating it when it is not there\n"
                      "  evrecord md --log /data/md --sync commit     into another directory, synced as fast as the disk can\n"
                      "  evrecord md --on-full lose                   on a full disk go on, and say what was lost\n"
+                     "  evrecord md --keep-age 7d --keep-free 50G    delete what is a week old, and leave others 50 GiB\n"
                      "  evrecord md --config /etc/evbus/md.toml      options from a file\n\n"
                      "It runs until SIGTERM or Ctrl-C, then drains, seals the log and exits with 0. Other exit codes:\n"
                      "2 wrong usage or an error; 4 a damaged log; 5 no space for the log; 6 a sync failed; 8 somebody\n"
@@ -48,6 +54,7 @@ std::optional<int> parse(int argc, const char* const* argv, settings& out) {
     cmd.choice<on_full>("--on-full", r.full, {{"halt", on_full::halt}, {"lose", on_full::lose}},
                         "when the disk is full: end with exit code 5, or go on and say in the log what was lost; "
                         "publishers of a strict bus wait all the same (default halt)");
+    cli::add_keep_flags(cmd, r.keep);
     cmd.choice<on_torn>("--on-torn", r.torn, {{"trim", on_torn::trim}, {"refuse", on_torn::refuse}},
                         "an unfinished write found at the log's end: move it to quarantine/ and go on, or refuse (default trim)");
     cmd.duration("--batch-deadline", r.batch_deadline, "events wait no longer than this for others to be written with (default 1ms)",
@@ -56,6 +63,7 @@ std::optional<int> parse(int argc, const char* const* argv, settings& out) {
     cmd.text("--name", r.name, "NAME", "name among the bus's participants (default recorder)");
     cmd.flag("-q,--quiet", out.quiet, "say warnings and errors only");
     cmd.config("--config");
+    r.keep.free.percent = 10;
     if (const auto code = cmd.parse(argc, argv)) return code;
     r.config = as_text(r);
     return std::nullopt;
