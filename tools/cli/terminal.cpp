@@ -100,6 +100,16 @@ void output::flush() {
     if (fault != 0) evbus::detail::throw_errno(fault, "write", "standard output");
 }
 
+void output::sync() {
+    flush();
+    if (closed_) return;
+    int done = ::fdatasync(fd_);
+    while (done != 0 && errno == EINTR) done = ::fdatasync(fd_);
+    // EINVAL, EROFS: a pipe, a terminal, a socket; what was written to one is gone from here.
+    if (done != 0 && errno != EINVAL && errno != EROFS)
+        evbus::detail::throw_errno(errno, "sync", "standard output");
+}
+
 stop_signal::stop_signal() {
     signal_number.store(0);
     signal_fd.store(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -35,6 +35,8 @@ public:
     /// Append here, then call flush_if_full().
     std::string& buffer() { return buffer_; }
     void flush();
+    /// Flushes, and where a file is written, has it on the disk when it returns.
+    void sync();
     void flush_if_full() {
         if (buffer_.size() >= full) flush();
     }

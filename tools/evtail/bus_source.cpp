@@ -30,6 +30,7 @@ public:
     }
     void wait(std::chrono::nanoseconds limit) override { consumer_.wait(std::min(limit, longest_wait)); }
     seq_t next() const override { return consumer_.next(); }
+    evbus::cursor_place place() const override { return consumer_.place(); }
     std::string failure() const override { return consumer_.failure(); }
     void add_to(read_counts& sum) const override {
         sum.from_log += consumer_.from_log();

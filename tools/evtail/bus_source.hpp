@@ -24,6 +24,7 @@ public:
     bool is_stamped() override;
     std::uint64_t longest_event() const override;
     bool is_stale() override { return !bus_.is_current(); }
+    evbus::cursor_home cursors() override { return evbus::cursor_home::of(bus_); }
     std::string_view publisher_name(evbus::publisher_id who, seq_t at) override { return names_.name(who, at); }
 
 private:

@@ -33,7 +33,7 @@ public:
         switch (where.what()) {
         case evbus::from::kind::head: next_ = in.head(); break;
         case evbus::from::kind::oldest: next_ = std::max<seq_t>(walk_.log().first_seq(), 1); break;
-        case evbus::from::kind::seq: next_ = where.first_seq(); break;
+        case evbus::from::kind::seq: next_ = where.place().walk_from; break;
         case evbus::from::kind::epoch: next_ = last_creation(dir); break;
         case evbus::from::kind::time: next_ = walk_.log().seek_time(where.ns()); break;
         }
@@ -56,6 +56,7 @@ public:
         ::nanosleep(&nap, nullptr);
     }
     seq_t next() const override { return next_; }
+    evbus::cursor_place place() const override { return {next_, deliver_.has_open() ? deliver_.oldest_open() : next_}; }
     std::string failure() const override { return const_cast<evbus::log_walk&>(walk_).log().failure(); }
     void add_to(read_counts& sum) const override {
         const evbus::log::read_stats s = const_cast<evbus::log_walk&>(walk_).log().stats();
@@ -90,6 +91,13 @@ seq_t log_source::head() {
     const seq_t last = log_.last_seq();
     if (last == evbus::no_seq) return std::max<seq_t>(log_.first_seq(), 1);
     return std::min(last, limit()) + 1;
+}
+
+evbus::cursor_home log_source::cursors() {
+    const seq_t last = log_.last_seq();
+    // A reader of the ring may have been ahead of the recorder.
+    const seq_t in_ring = bus_ && bus_->id() == id() ? bus_->head() : 1;
+    return {dir_, id(), std::max(in_ring, last == evbus::no_seq ? std::max<seq_t>(log_.first_seq(), 1) : last + 1)};
 }
 
 bool log_source::is_stamped() { return log_.last_seq() == evbus::no_seq || log_.last_time_ns() != 0; }

@@ -25,6 +25,7 @@ public:
     evbus::bus_id id() const override { return log_.bus(); }
     bool is_stamped() override;
     bool is_stale() override;
+    evbus::cursor_home cursors() override;
     std::string_view publisher_name(evbus::publisher_id who, seq_t at) override { return names_.name(who, at); }
 
     /// The last seq that may be read now.

@@ -18,6 +18,7 @@ constexpr const char* examples =
     "  evtail md --from begin -o json | jq .payload\n"
     "  evtail md -f -n 0 -c 1 --for 5s        the next event; exit 124 when none comes in 5 s\n"
     "  evtail md -f --from epoch              all since the bus was last created, then what comes\n"
+    "  evtail md -f --cursor audit >>audit.txt  go on where the last such run ended, whatever ended it\n"
     "  evtail md --topics                     count, rate and last time of each topic\n"
     "  evtail --log /var/lib/evbus/md -r -n 3 the newest three of a log without its bus\n"
     "  evtail --ring /tmp/evbus.md.ring       what a copied ring still holds\n"
@@ -25,6 +26,10 @@ constexpr const char* examples =
     "Exit codes: 0 fine, also when a -f is ended by Ctrl-C; 1 nothing matched; 2 wrong usage or an\n"
     "error; 3 finished with gaps, or the recorder did not bring what was asked for; 4 a damaged log;\n"
     "124 -c was not reached before --for or --idle was over.\n"
+    "\n"
+    "A cursor is kept beside the log and bound to the filters. Its place is saved once a second and at the\n"
+    "end, after what stands before it was written: after a crash something may be shown twice, nothing is\n"
+    "left out. See evlog cursors.\n"
     "\n"
     "Publishers stamp their events themselves, so that times need not rise with seqs: -S and -U pick\n"
     "single events. -U leaves out what is stamped later and goes on to the end of what was asked for.\n";
@@ -52,6 +57,7 @@ void declare_range(cli::command& cmd, options& o) {
         if (s == "end") o.from = evbus::max_seq;
         else if (!o.all && !o.from_epoch) o.from = parse_seq(s);
     });
+    cmd.text("--cursor", o.cursor, "NAME", "all from where a run with this name ended (at first: all there is), and keep the place");
     cmd.option("--to", "SEQ", "nothing after this seq", [&o](const std::string& s) { o.to = parse_seq(s); });
     cmd.time("-S,--since", o.since, "published then or later: 2026-11-20T09:30, -5m, today, @1795167000");
     cmd.time("-U,--until", o.until, "published then or earlier");
@@ -87,6 +93,14 @@ void declare_output(cli::command& cmd, options& o, bool& utc) {
     cmd.flag("--stats", o.stats, "at the end, on stderr: what was read, and from where");
 }
 
+void check_cursor(const options& o) {
+    if (o.from || o.from_epoch || o.all || o.last || o.since) refuse("--cursor", "and another beginning were given", "leave out --from, -n and -S");
+    if (o.until) refuse("--cursor", "would pass what --until leaves out", "leave out one of them");
+    if (o.newest_first) refuse("--cursor", "goes on in the order of seqs", "leave out --reverse");
+    if (o.ring_file) refuse("--cursor", "has no place beside a dead ring", "leave it out with --ring");
+    if (o.source == source_kind::ring) refuse("--cursor", "needs the log, for what is gone from the ring", "leave out --source ring");
+}
+
 void check(const options& o) {
     if (o.ring_file && o.log_dir) refuse("--ring and --log", "are two sources", "name one");
     if ((o.ring_file || o.log_dir) && o.source != source_kind::automatic)
@@ -96,6 +110,7 @@ void check(const options& o) {
     if (o.newest_first && o.is_live()) refuse("--reverse", "needs an end to begin at", "leave out --follow");
     if (o.newest_first && o.topics) refuse("--reverse", "orders events, and --topics shows none", "leave out one of them");
     if (o.since && (o.from || o.all || o.from_epoch)) refuse("--since", "and another beginning were given", "leave out --from and -n all");
+    if (o.cursor) check_cursor(o);
     if (o.from && o.to && *o.to < *o.from) refuse("--to", "lies before --from", "exchange the two");
     if (o.since && o.until && *o.until < *o.since) refuse("--until", "lies before --since", "exchange the two");
 }

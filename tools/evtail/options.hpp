@@ -41,6 +41,7 @@ struct options {
     bool all = false;                         ///< --from begin, -n all
     std::optional<evbus::seq_t> from;         ///< --from SEQ
     bool from_epoch = false;                  ///< --from epoch
+    std::optional<std::string> cursor;        ///< goes on from it, and keeps it
     std::optional<evbus::seq_t> to;           ///< inclusive
     std::optional<cli::time_ns> since, until; ///< inclusive
     std::optional<std::uint64_t> last;        ///< -n N

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tools/cli/terminal.hpp"
+#include "tools/evtail/cursor_saver.hpp"
 #include "tools/evtail/options.hpp"
 #include "tools/evtail/printer.hpp"
 #include "tools/evtail/source.hpp"
@@ -31,6 +32,8 @@ class pump {
 public:
     /// `stop` may be null. --for counts from here on.
     pump(const options& o, printer& show, cli::output& out, const cli::stop_signal* stop);
+    /// Whose place is to be kept on the way.
+    void keeps(cursor_saver& cursor) { cursor_ = &cursor; }
 
     /// Gives what `from` has up to `last` to `to`, waiting for more when `live`. `full()` is asked after each
     /// poll. Throws evbus::error when the log cannot be read and nobody waits for better times.
@@ -45,6 +48,7 @@ public:
             const seq_t before = from.next();
             const rest how = from.poll(to, bound(before, last));
             if (live) out_->flush();
+            if (cursor_ != nullptr) cursor_->save_if_due();
             if (from.next() != before) moved();
             else if (how == rest::retired) return live ? ending::stale : ending::reached;
             else if (how != rest::more)
@@ -76,6 +80,7 @@ private:
     printer* show_;
     cli::output* out_;
     const cli::stop_signal* stop_;
+    cursor_saver* cursor_ = nullptr;
     std::int64_t begun_ns_;
     std::int64_t last_shown_ns_;
     std::uint64_t shown_ = 0;

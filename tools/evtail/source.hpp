@@ -2,6 +2,7 @@
 // copied ring) makes no difference to who reads.
 #pragma once
 
+#include <evbus/cursor.hpp>
 #include <evbus/event.hpp>
 #include <evbus/from.hpp>
 #include <evbus/ids.hpp>
@@ -51,6 +52,8 @@ public:
     /// Waits until there may be something, at most `limit` and about a quarter of a second.
     virtual void wait(std::chrono::nanoseconds limit) = 0;
     [[nodiscard]] virtual seq_t next() const = 0;
+    /// Where another reader would go on, also within an event that is not whole yet.
+    [[nodiscard]] virtual evbus::cursor_place place() const { return {next(), next()}; }
     [[nodiscard]] virtual std::string failure() const { return {}; }
     virtual void add_to(read_counts& sum) const = 0;
 };
@@ -71,6 +74,10 @@ public:
     [[nodiscard]] virtual std::uint64_t longest_event() const { return 16384; }
     /// True when its bus is another one by now: it was removed, created, or both.
     [[nodiscard]] virtual bool is_stale() { return false; }
+    /// Where cursors into it are kept. Throws bad_option when nowhere.
+    [[nodiscard]] virtual evbus::cursor_home cursors() {
+        throw evbus::error(evbus::errc::bad_option, {"keep a cursor", "", "there is no log beside which to keep it"});
+    }
     /// The name of who published the event at `at`; empty when nobody knows.
     [[nodiscard]] virtual std::string_view publisher_name(evbus::publisher_id who, seq_t at) = 0;
 };

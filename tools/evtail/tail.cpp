@@ -45,6 +45,7 @@ tail::tail(const options& o, cli::output& out, const cli::stop_signal* stop)
     wanted_ = {.seqs = {1, o.to.value_or(evbus::max_seq)}, .since = o.since, .until = o.until, .grep = grep_ ? &*grep_ : nullptr};
     in_ = open_source(o);
     show_.names_from(in_.get());
+    if (o.cursor) move_.keeps(cursor_.emplace(o, *in_, show_, out));
     if (o.is_live() && !o.bus.empty() && o.source == source_kind::automatic && in_->epoch() == evbus::epoch_t::none)
         cli::say("evtail", "bus " + o.bus + " has no ring at present: reading its log, and waiting for it to be created");
     if ((o.since || o.until) && !in_->is_stamped())
@@ -55,6 +56,7 @@ tail::tail(const options& o, cli::output& out, const cli::stop_signal* stop)
 int tail::run() {
     const ending how = show_all();
     show_.finish();
+    if (cursor_) cursor_->save();
     if (how == ending::behind) cli::say("evtail", move_.why_behind());
     if (o_->stats) say_stats();
     return exit_code(how);
@@ -64,6 +66,7 @@ ending tail::show_all() {
     const seq_t head = in_->head();
     const seq_t top = std::min(wanted_.seqs.last, head - 1);
     if (!o_->is_live()) wanted_.seqs.last = top;
+    if (cursor_) return show_from_cursor();
     const bool from_there = o_->all || o_->from || o_->from_epoch || o_->since;
     const std::uint64_t n = o_->last.value_or(o_->newest_first && from_there ? no_limit : default_last);
     if (o_->from == evbus::max_seq) return stream(head, wanted_.seqs.last, o_->is_live()); // --from end
@@ -77,6 +80,11 @@ ending tail::show_all() {
     if (how == ending::behind) return stream(move_.stuck_at(), wanted_.seqs.last, true); // as long as it takes
     if (how != ending::reached) return how;
     return stream(std::max(head, wanted_.seqs.first), wanted_.seqs.last, true);
+}
+
+ending tail::show_from_cursor() {
+    if (cursor_->place()) wanted_.seqs.first = cursor_->place()->next;
+    return stream(cursor_->start(), wanted_.seqs.last, o_->is_live());
 }
 
 tail::beginning tail::find_beginning() {
@@ -132,18 +140,21 @@ ending tail::show_last_streamed(const beginning& floor, seq_t top, std::uint64_t
     return stream(first - lead, top, false);
 }
 
-ending tail::stream(seq_t first, seq_t last, bool live) {
-    seq_t next = first;
+ending tail::stream(evbus::from first, seq_t last, bool live) {
     while (true) {
         ending how;
+        seq_t next;
         {
-            const std::unique_ptr<reader> from = in_->read(evbus::from::seq(next));
-            how = move_.run(*in_, *from, show_, last, live);
+            const std::unique_ptr<reader> from = in_->read(first);
+            if (cursor_) cursor_->reads(*from);
+            how = move_.run(*in_, *from, cursor_ ? static_cast<sink&>(*cursor_) : show_, last, live);
+            if (cursor_) cursor_->leaves_reader();
             next = from->next();
             from->add_to(read_);
         }
         if (how != ending::stale) return how;
         if (const ending over = follow_on(next); over != ending::stale) return over;
+        first = evbus::from::seq(next);
     }
 }
 
@@ -161,6 +172,9 @@ ending tail::follow_on(seq_t& next) {
             std::unique_ptr<source> fresh = open_source(*o_);
             if (fresh->epoch() == evbus::epoch_t::none || fresh->epoch() != left) {
                 const bool same = fresh->id() == id;
+                if (!same && cursor_)
+                    throw evbus::error(evbus::errc::foreign_log, {"follow bus " + o_->bus, "", "it was created anew, as another one, and the cursor's place is in the first",
+                                                                  "go on with a cursor of another name"});
                 if (!same) next = fresh->read(evbus::from::oldest())->next();
                 tell(fresh->epoch() == evbus::epoch_t::none ? " was removed: reading its log, and waiting for it to be created anew"
                      : same ? " was created anew: going on with seq " + std::to_string(next)

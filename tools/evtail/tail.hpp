@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tools/cli/terminal.hpp"
+#include "tools/evtail/cursor_saver.hpp"
 #include "tools/evtail/options.hpp"
 #include "tools/evtail/pattern.hpp"
 #include "tools/evtail/printer.hpp"
@@ -29,12 +30,14 @@ private:
     };
 
     ending show_all();
+    ending show_from_cursor();
     [[nodiscard]] beginning find_beginning();
     ending show_last(const beginning& floor, seq_t top, std::uint64_t n);
     ending show_reverse(const beginning& floor, seq_t top, std::uint64_t n);
     ending show_last_kept(const beginning& floor, seq_t top, std::uint64_t n);
     ending show_last_streamed(const beginning& floor, seq_t top, std::uint64_t n);
-    ending stream(seq_t first, seq_t last, bool live);
+    ending stream(evbus::from first, seq_t last, bool live);
+    ending stream(seq_t first, seq_t last, bool live) { return stream(evbus::from::seq(first), last, live); }
     [[nodiscard]] ending follow_on(seq_t& next);
     [[nodiscard]] int exit_code(ending how) const;
     void say_stats() const;
@@ -46,6 +49,7 @@ private:
     std::unique_ptr<source> in_;
     printer show_;
     pump move_;
+    std::optional<cursor_saver> cursor_;
     read_counts read_;
 };
 
