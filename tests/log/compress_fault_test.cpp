@@ -106,7 +106,7 @@ void sweep(bool for_good, bool swaps, bool newest) {
             break;
         }
     }
-    CHECK(k > 30);
+    CHECK(k > 20);
     CHECK(refused > 10);
 }
 
