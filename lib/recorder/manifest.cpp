@@ -104,6 +104,7 @@ std::string to_json(const manifest& m) {
     j["ended_ns"] = std::to_string(m.ended_ns);
     j["first_seq"] = text_of(m.first_seq);
     j["last_seq"] = text_of(m.last_seq);
+    j["durable_seq"] = text_of(m.durable_seq);
     // A bus name or a reason may hold bytes that are no UTF-8: shown as U+FFFD, never thrown over.
     return j.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
@@ -127,6 +128,7 @@ std::optional<manifest> parse_manifest(const std::string& text) {
         m.ended_ns = number_in<std::int64_t>(j, "ended_ns");
         m.first_seq = number_in<seq_t>(j, "first_seq");
         m.last_seq = number_in<seq_t>(j, "last_seq");
+        if (j.contains("durable_seq")) m.durable_seq = number_in<seq_t>(j, "durable_seq");
         if (m.run == 0) return std::nullopt;
         return m;
     } catch (const ordered_json::exception&) {
@@ -160,6 +162,17 @@ loaded_manifests load_manifests(log::file_system& fs, const log::log_dir& dir) {
     }
     std::stable_sort(out.runs.begin(), out.runs.end(),
                      [](const manifest& a, const manifest& b) { return a.started_ns < b.started_ns; });
+    return out;
+}
+
+std::optional<seq_t> known_durable(const loaded_manifests& all) noexcept {
+    std::optional<seq_t> out;
+    for (const manifest& m : all.runs) {
+        // A run begins when all before it is on the disk, and ends when all of it is.
+        seq_t durable = std::max(m.durable_seq, m.first_seq == no_seq ? no_seq : m.first_seq - 1);
+        if (m.status == run_status::ended) durable = std::max(durable, m.last_seq);
+        out = std::max(out.value_or(no_seq), durable);
+    }
     return out;
 }
 

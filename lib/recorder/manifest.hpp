@@ -40,6 +40,7 @@ struct manifest {
     std::int64_t ended_ns = 0;
     seq_t first_seq = no_seq; ///< first and last seq that this run wrote
     seq_t last_seq = no_seq;
+    seq_t durable_seq = no_seq; ///< the last seq that was synced when this was saved
 };
 
 /// The id for a new run: its start time mixed with its pid; never 0.
@@ -63,6 +64,9 @@ struct loaded_manifests {
 
 /// All manifests of a log. Throws when runs/ cannot be listed; a missing one is empty.
 [[nodiscard]] loaded_manifests load_manifests(log::file_system& fs, const log::log_dir& dir);
+
+/// The greatest seq that any run tells to have been on the disk; nothing when there is no run.
+[[nodiscard]] std::optional<seq_t> known_durable(const loaded_manifests& all) noexcept;
 
 /// Marks every run that still says `running` as crashed, with the last seq the log really has when it
 /// lies in that run; the caller holds the LOCK, so that none of them lives. How many were marked, or -errno.

@@ -3,7 +3,6 @@
 #include "lib/recorder/capture.hpp"
 #include "lib/recorder/control.hpp"
 #include "lib/recorder/manifest.hpp"
-#include "lib/recorder/retainer.hpp"
 #include "lib/recorder/syncer.hpp"
 #include "lib/recorder/writer.hpp"
 
@@ -25,21 +24,21 @@ namespace {
 /// Who may read a file may enter its directory.
 unsigned dir_mode_of(unsigned file_mode) { return file_mode | (file_mode & 0444) >> 2; }
 
-log::log_lock take_lock(const bus& on, std::optional<log::log_lock>& given) {
+log::log_lock take_lock(const bus& on, log::file_system& files, std::optional<log::log_lock>& given) {
     if (given) return std::move(*given);
     // A directory that was deleted under its ring is made again: what the ring still has goes there.
-    if (const int r = log::make_dirs(log::posix(), on.log_dir(), dir_mode_of(on.attach(ring::access::read_only)->description().raw.mode)); r < 0)
+    if (const int r = log::make_dirs(files, on.log_dir(), dir_mode_of(on.attach(ring::access::read_only)->description().raw.mode)); r < 0)
         detail::throw_errno(-r, "record bus " + on.name(), on.log_dir());
     // Who has just created the bus, or is removing it, holds the LOCK for a moment; a recorder keeps it.
     constexpr int tries = 200;
     for (int i = 0; i < tries; ++i) {
-        if (std::optional<log::log_lock> lock = log::log_lock::try_acquire(log::posix(), on.log_dir(), "recorder of bus " + on.name()))
+        if (std::optional<log::log_lock> lock = log::log_lock::try_acquire(files, on.log_dir(), "recorder of bus " + on.name()))
             return std::move(*lock);
         if (on.has_recorder()) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     throw error(errc::recorder_alive, {"record bus " + on.name(), log::log_dir{on.log_dir()}.lock(),
-                                       "held by " + log::log_lock::holder(log::posix(), on.log_dir()),
+                                       "held by " + log::log_lock::holder(files, on.log_dir()),
                                        "one recorder a log; stop that process first"});
 }
 
@@ -50,13 +49,28 @@ const bus& with_log(const bus& on) {
     return on;
 }
 
+/// What an earlier recorder left on the disk, by its own word: in ctl, which knows of the ring that is there, and in
+/// the manifests. A log that no recorder has written yet is believed as it reads back.
+log::known_end known_end_of(const bus& on, const options& how) {
+    const loaded_manifests all = load_manifests(*how.files, {on.log_dir()});
+    const ring::frontier_words& f = on.attach(ring::access::read_only)->ctl().frontier;
+    const seq_t in_ctl = f.generation.load(std::memory_order_acquire) == 0 ? no_seq : f.durable.load(std::memory_order_acquire);
+    const std::optional<seq_t> in_runs = known_durable(all);
+    if (!in_runs && in_ctl == no_seq) return {};
+    log::known_end out;
+    out.durable = std::max(in_ctl, in_runs.value_or(no_seq));
+    out.closed = !all.runs.empty() && all.runs.back().status == run_status::ended;
+    out.ring_from = ring::oldest_for(*on.attach(ring::access::read_only), on.head());
+    return out;
+}
+
 log::log_options log_options_of(const bus& on, const options& how, unsigned mode) {
     log::log_options o;
+    o.end = known_end_of(on, how);
     o.bus = on.id();
     o.epoch = on.epoch();
     o.segment_bytes = how.segment_bytes;
     o.torn = how.torn;
-    o.stop = how.stop;
     o.file_mode = mode;
     o.dir_mode = dir_mode_of(mode);
     return o;
@@ -75,9 +89,9 @@ void check_not_behind(const bus& on, seq_t next) {
 
 struct recording::parts {
     parts(const bus& on, options given, std::optional<log::log_lock> held)
-        : how(std::move(given)), lock(take_lock(with_log(on), held)), ctl(on, how.name),
+        : how(std::move(given)), lock(take_lock(with_log(on), files(), held)), ctl(on, how.name),
           mode(ctl.attachment()->description().raw.mode), dir{on.log_dir()},
-          retains(log::posix(), dir, on.id(), how), writes(open_log(on)) {
+          writes(log::log_writer::open(files(), on.log_dir(), log_options_of(on, how, mode), how.on_notice)) {
         mark(probe::record_recovered);
         check_not_behind(on, writes.next_seq());
         remember_epoch(on);
@@ -89,10 +103,7 @@ struct recording::parts {
         begin_manifest(on);
     }
 
-    [[nodiscard]] log::log_writer open_log(const bus& on) {
-        retains.make_room_to_start();
-        return log::log_writer::open(log::posix(), on.log_dir(), log_options_of(on, how, mode), how.on_notice);
-    }
+    [[nodiscard]] log::file_system& files() const noexcept { return *how.files; }
 
     [[noreturn]] void give_up(const log::append_result& r) const {
         if (r.os_error != 0) detail::throw_errno(r.os_error, "record", dir.root);
@@ -102,20 +113,20 @@ struct recording::parts {
     /// A log that was deleted under its ring has lost the line that keeps this ring's seqs from coming back.
     /// One that holds seqs of a ring that it does not know was not deleted: it is another ring's.
     void remember_epoch(const bus& on) const {
-        for (const log::epoch_record& e : log::read_epochs(log::posix(), dir))
+        for (const log::epoch_record& e : log::read_epochs(files(), dir))
             if (e.epoch == on.epoch()) return;
         if (writes.next_seq() > on.first_seq())
             throw error(errc::mismatch, {"record bus " + on.name(), dir.root,
                                          "the log goes up to seq " + std::to_string(writes.last_seq()) + " and does not know this ring, which "
                                          "began at seq " + std::to_string(on.first_seq()),
                                          "remove the ring (evctl remove " + on.name() + " --force); a new one starts above the log"});
-        log::append_epoch(log::posix(), dir, {on.epoch(), on.first_seq(), detail::wall_ns(), detail::boot_id(), on.id(), on.name()}, mode);
+        log::append_epoch(files(), dir, {on.epoch(), on.first_seq(), detail::wall_ns(), detail::boot_id(), on.id(), on.name()}, mode);
         mark(probe::log_epoch_noted);
     }
 
     void begin_manifest(const bus& on) {
-        loaded_manifests all = load_manifests(log::posix(), dir);
-        if (const int r = mark_crashed(log::posix(), dir, all, writes.last_seq(), mode); r < 0)
+        loaded_manifests all = load_manifests(files(), dir);
+        if (const int r = mark_crashed(files(), dir, all, writes.last_seq(), mode); r < 0)
             detail::throw_errno(-r, "mark crashed runs", dir.runs());
         run.started_ns = detail::wall_ns();
         run.pid = static_cast<std::uint32_t>(::getpid());
@@ -127,22 +138,23 @@ struct recording::parts {
         run.config = how.config;
         run.version = library_version;
         run.first_seq = writes.next_seq();
-        run.last_seq = writes.last_seq();
+        run.last_seq = run.durable_seq = writes.last_seq();
         save();
     }
     void save() {
-        const int r = save_manifest(log::posix(), dir, run, mode);
+        const int r = save_manifest(files(), dir, run, mode);
         mark(probe::record_manifest_saved);
         if (r < 0)
             detail::throw_errno(-r, "write manifest", dir.runs());
     }
     /// Best effort: a full disk must not hide why the recorder ended.
-    void end_manifest(const outcome& o) {
+    void end_manifest(const outcome& o, seq_t durable) {
+        run.durable_seq = durable;
         run.ended_ns = detail::wall_ns();
         run.last_seq = writes.last_seq();
         run.reason = o.reason;
         run.status = o.state == ring::recorder_state::ended ? run_status::ended : run_status::quarantined;
-        if (save_manifest(log::posix(), dir, run, mode) < 0 && how.on_notice)
+        if (save_manifest(files(), dir, run, mode) < 0 && how.on_notice)
             how.on_notice({notice_kind::degraded, "the manifest in " + dir.runs() + " could not be brought up to date"});
     }
     /// The run's last record, the footer, the last sync.
@@ -155,7 +167,7 @@ struct recording::parts {
             syncs.reached(writes.last_seq());
             return;
         }
-        o.state = r.status == log::append_status::no_space ? ring::recorder_state::no_space : ring::recorder_state::sync_failed;
+        o.state = writer::halted_by(r.status);
         o.reason = std::string("the end of the log could not be sealed: ") + log::to_string(r.status);
     }
 
@@ -164,7 +176,6 @@ struct recording::parts {
     control ctl;
     unsigned mode;
     log::log_dir dir;
-    retainer retains;
     log::log_writer writes;
     manifest run;
 };
@@ -180,11 +191,10 @@ outcome recording::run(const std::atomic<bool>& stop) {
     const seq_t first = p.writes.next_seq();
     handoff between;
     syncer syncs(p.ctl, p.how, first - 1, [&between] { between.nudge(); });
-    writer writes(p.ctl, between, p.how, p.writes, syncs, p.retains);
+    writer writes(p.ctl, between, p.how, p.writes, syncs);
     capture captures(p.ctl, between, p.how, first, p.run.run);
     p.ctl.begin(first - 1, first - 1);
     if (p.how.on_recording) p.how.on_recording();
-    p.retains.start();
 
     outcome o;
     std::thread writing([&] { o.state = writes.run(); });
@@ -192,7 +202,6 @@ outcome recording::run(const std::atomic<bool>& stop) {
     between.finish();
     writing.join();
     syncs.stop();
-    p.retains.stop();
 
     o.retired = end == capture_end::retired;
     o.reason = writes.reason();
@@ -205,7 +214,7 @@ outcome recording::run(const std::atomic<bool>& stop) {
     mark(probe::record_sealed);
     o.recorded = {first, p.writes.last_seq()};
     p.ctl.end(o.state);
-    p.end_manifest(o);
+    p.end_manifest(o, syncs.durable());
     mark(probe::record_ended);
     return o;
 }

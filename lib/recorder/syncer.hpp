@@ -33,6 +33,8 @@ public:
     /// Ends the thread; what is not synced by then is the caller's to sync.
     void stop() noexcept;
 
+    /// The last seq that is known to be on the disk. After stop().
+    [[nodiscard]] seq_t durable() const noexcept { return durable_; }
     /// errno of the sync that failed; 0 while all went well. `durable` does not move any more then.
     [[nodiscard]] int failure() const noexcept { return failure_.load(std::memory_order_acquire); }
 
