@@ -3,7 +3,9 @@
 
 #include <evbus/notice.hpp>
 #include "lib/log/log.hpp"
+#include "lib/log/retention.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -34,10 +36,13 @@ struct options {
     on_full full = on_full::halt;
     log::on_torn torn = log::on_torn::trim;
     std::uint64_t segment_bytes = std::uint64_t{256} << 20;
+    log::retention_limits keep{};                       ///< what the log may take; by default there is no limit
     std::chrono::nanoseconds batch_deadline{1'000'000}; ///< a batch waits no longer for more, also under load
     std::uint64_t batch_events = 65'536;                ///< a batch holds no more than this
     std::map<std::string, std::string> config{};          ///< effective options as text, for the manifest
     notice_hook on_notice{};                            ///< called from any of the recorder's threads
+    std::function<void(const std::string&)> on_deleted{}; ///< told, in words, what retention deleted; not to throw
+    const std::atomic<bool>* stop = nullptr;            ///< once set, a long recovery gives up: errc::io
     /// Called once by run(), when publishers of a paced bus wait for this recorder: not before can it be
     /// said that it is recording. Not to throw.
     std::function<void()> on_recording{};

@@ -3,6 +3,7 @@
 #include "lib/recorder/capture.hpp"
 #include "lib/recorder/control.hpp"
 #include "lib/recorder/manifest.hpp"
+#include "lib/recorder/retainer.hpp"
 #include "lib/recorder/syncer.hpp"
 #include "lib/recorder/writer.hpp"
 
@@ -71,6 +72,7 @@ log::log_options log_options_of(const bus& on, const options& how, unsigned mode
     o.epoch = on.epoch();
     o.segment_bytes = how.segment_bytes;
     o.torn = how.torn;
+    o.stop = how.stop;
     o.file_mode = mode;
     o.dir_mode = dir_mode_of(mode);
     return o;
@@ -91,7 +93,7 @@ struct recording::parts {
     parts(const bus& on, options given, std::optional<log::log_lock> held)
         : how(std::move(given)), lock(take_lock(with_log(on), files(), held)), ctl(on, how.name),
           mode(ctl.attachment()->description().raw.mode), dir{on.log_dir()},
-          writes(log::log_writer::open(files(), on.log_dir(), log_options_of(on, how, mode), how.on_notice)) {
+          retains(files(), dir, on.id(), how), writes(open_log(on)) {
         mark(probe::record_recovered);
         check_not_behind(on, writes.next_seq());
         remember_epoch(on);
@@ -104,6 +106,11 @@ struct recording::parts {
     }
 
     [[nodiscard]] log::file_system& files() const noexcept { return *how.files; }
+
+    [[nodiscard]] log::log_writer open_log(const bus& on) {
+        retains.make_room_to_start();
+        return log::log_writer::open(files(), on.log_dir(), log_options_of(on, how, mode), how.on_notice);
+    }
 
     [[noreturn]] void give_up(const log::append_result& r) const {
         if (r.os_error != 0) detail::throw_errno(r.os_error, "record", dir.root);
@@ -176,6 +183,7 @@ struct recording::parts {
     control ctl;
     unsigned mode;
     log::log_dir dir;
+    retainer retains;
     log::log_writer writes;
     manifest run;
 };
@@ -191,10 +199,11 @@ outcome recording::run(const std::atomic<bool>& stop) {
     const seq_t first = p.writes.next_seq();
     handoff between;
     syncer syncs(p.ctl, p.how, first - 1, [&between] { between.nudge(); });
-    writer writes(p.ctl, between, p.how, p.writes, syncs);
+    writer writes(p.ctl, between, p.how, p.writes, syncs, p.retains);
     capture captures(p.ctl, between, p.how, first, p.run.run);
     p.ctl.begin(first - 1, first - 1);
     if (p.how.on_recording) p.how.on_recording();
+    p.retains.start();
 
     outcome o;
     std::thread writing([&] { o.state = writes.run(); });
@@ -202,6 +211,7 @@ outcome recording::run(const std::atomic<bool>& stop) {
     between.finish();
     writing.join();
     syncs.stop();
+    p.retains.stop();
 
     o.retired = end == capture_end::retired;
     o.reason = writes.reason();

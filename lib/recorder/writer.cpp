@@ -13,8 +13,8 @@ constexpr std::int64_t between_tries_ns = 500'000'000;
 
 } // namespace
 
-writer::writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs)
-    : ctl_(ctl), from_(from), how_(how), to_(to), syncs_(syncs) {}
+writer::writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs, retainer& retains)
+    : ctl_(ctl), from_(from), how_(how), to_(to), syncs_(syncs), retains_(retains), rolls_(to.rolls()) {}
 
 ring::recorder_state writer::run() {
     ring::recorder_state state = ring::recorder_state::recording;
@@ -51,10 +51,21 @@ ring::recorder_state writer::take(log::batch& b) {
 
 log::append_result writer::append(log::batch& b) {
     if (const log::append_result r = say_what_was_lost(); !r.ok()) return r;
-    const log::append_result r = to_.append(b);
+    const log::append_result r = append_to_log(b);
     if (!r.ok()) return r;
     mark(probe::commit_written);
     if (b.last() != no_seq) wrote(b.last());
+    return r;
+}
+
+/// Without space, retention may delete what is over the limits; what it deleted is worth another try.
+log::append_result writer::append_to_log(log::batch& b) {
+    log::append_result r = to_.append(b);
+    while (r.status == log::append_status::no_space && retains_.make_room()) r = to_.append(b);
+    if (rolls_ != to_.rolls()) {
+        rolls_ = to_.rolls();
+        retains_.rolled();
+    }
     return r;
 }
 
@@ -71,7 +82,7 @@ log::append_result writer::say_what_was_lost() {
     if (!from_.is_over() && detail::steady_ns() < try_again_ns_) return {log::append_status::no_space, ENOSPC};
     lost_note_.clear();
     (void)lost_note_.add_lost(losing_, gap_cause::recorder_lost); // an empty batch has room
-    if (const log::append_result r = to_.append(lost_note_); !r.ok()) return r;
+    if (const log::append_result r = append_to_log(lost_note_); !r.ok()) return r;
     tell(notice_kind::repaired, "there is space again: recording goes on; seqs " + std::to_string(losing_.first) + " to " +
                                     std::to_string(losing_.last) + " are marked as lost in the log", losing_.first);
     wrote(losing_.last);

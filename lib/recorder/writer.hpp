@@ -5,6 +5,7 @@
 #include "lib/recorder/control.hpp"
 #include "lib/recorder/handoff.hpp"
 #include "lib/recorder/options.hpp"
+#include "lib/recorder/retainer.hpp"
 #include "lib/recorder/syncer.hpp"
 
 #include "lib/log/log.hpp"
@@ -18,7 +19,7 @@ namespace recorder {
 
 class writer {
 public:
-    writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs);
+    writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs, retainer& retains);
 
     /// Until capture has finished, or something fails. Returns the state to end with: `ended` when all went well.
     [[nodiscard]] ring::recorder_state run();
@@ -33,6 +34,7 @@ public:
 private:
     [[nodiscard]] ring::recorder_state take(log::batch& b);
     [[nodiscard]] log::append_result append(log::batch& b);
+    [[nodiscard]] log::append_result append_to_log(log::batch& b);
     [[nodiscard]] ring::recorder_state settle();
     [[nodiscard]] log::append_result say_what_was_lost();
     void lose(const log::batch& b);
@@ -46,10 +48,12 @@ private:
     const options& how_;
     log::log_writer& to_;
     syncer& syncs_;
+    retainer& retains_;
     log::batch lost_note_{log::batch::least_capacity};
     seq_range losing_{}; ///< not in the log, and not yet said there; empty = nothing
     std::int64_t try_again_ns_ = 0; ///< before that the full disk is left alone
     std::uint64_t lost_ = 0;
+    std::uint64_t rolls_ = 0; ///< that retention was told of
     std::string reason_;
 };
 
