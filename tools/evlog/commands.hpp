@@ -20,6 +20,8 @@ struct subcommand {
 subcommand add_info(cli::command& evlog);
 /// Whether a log is whole. Exit codes: 0; 3 whole, with gaps; 4 damage; 2 not everything could be looked at.
 subcommand add_verify(cli::command& evlog);
+/// Writes a whole log elsewhere. Exit codes: 0; 3 something is missing in it; 2 an error: then nothing stands there.
+subcommand add_repair(cli::command& evlog);
 /// What a log lacks. Exit codes: 0 nothing; 3 some seqs; 2 it could not be read.
 subcommand add_gaps(cli::command& evlog);
 /// Compresses sealed segments. Exit codes: 0; 4 a segment is damaged; 2 an error, or stopped.

@@ -18,6 +18,7 @@ constexpr const char* examples = "  evlog info md                  what the log 
 constexpr evlog::subcommand (*all[])(cli::command&) = {
     evlog::add_info,
     evlog::add_verify,
+    evlog::add_repair,
     evlog::add_gaps,
     evlog::add_compress,
 };
