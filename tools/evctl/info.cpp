@@ -1,10 +1,10 @@
 #include "tools/cli/escape.hpp"
 #include "tools/cli/exit_codes.hpp"
+#include "tools/cli/table.hpp"
 #include "tools/cli/units.hpp"
 #include "tools/cli/when.hpp"
 #include "tools/evctl/commands.hpp"
 #include "tools/evctl/json.hpp"
-#include "tools/evctl/table.hpp"
 
 #include <cstdio>
 
@@ -51,8 +51,9 @@ void append_recording(std::string& out, const bus_view& v) {
 void append_members(std::string& out, const bus_view& v, bool colour) {
     if (v.members.empty()) return row(out, "members", "none");
     row(out, "members", std::to_string(v.living()));
-    table t({{"NO", align::right}, {"KIND"}, {"NAME"}, {"PID", align::right}, {"ALIVE"}, {"POSITION", align::right}, {"LAG", align::right},
-             {"EVENTS", align::right}, {"LOST", align::right}});
+    using cli::align;
+    cli::table t({{"NO", align::right}, {"KIND"}, {"NAME"}, {"PID", align::right}, {"ALIVE"}, {"POSITION", align::right}, {"LAG", align::right},
+                  {"EVENTS", align::right}, {"LOST", align::right}});
     for (const member_view& m : v.members)
         t.add({std::to_string(to_u16(m.info.number)), to_string(m.info.kind), m.info.name, std::to_string(m.info.pid),
                m.alive ? "yes" : "died", std::to_string(m.info.position), m.reads() ? std::to_string(m.lag) : "-",

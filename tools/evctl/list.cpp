@@ -1,7 +1,7 @@
 #include "tools/cli/exit_codes.hpp"
+#include "tools/cli/table.hpp"
 #include "tools/evctl/commands.hpp"
 #include "tools/evctl/json.hpp"
-#include "tools/evctl/table.hpp"
 
 #include <evbus/error.hpp>
 
@@ -32,8 +32,9 @@ int list(const show_options& how, cli::output& out) {
     if (how.json) {
         out.buffer() += list_json(all);
     } else if (!all.empty()) {
-        table t({{"BUS"}, {"SLOTS", align::right}, {"BYTES", align::right}, {"PACING"}, {"HEAD", align::right}, {"RECORDER"},
-                 {"MEMBERS", align::right}, {"OWNER"}});
+        using cli::align;
+        cli::table t({{"BUS"}, {"SLOTS", align::right}, {"BYTES", align::right}, {"PACING"}, {"HEAD", align::right}, {"RECORDER"},
+                      {"MEMBERS", align::right}, {"OWNER"}});
         for (const listed_bus& b : all) {
             if (b.view)
                 t.add({b.name, std::to_string(b.view->slots), std::to_string(b.view->slot_bytes), evbus::to_string(b.view->pacing),

@@ -26,5 +26,7 @@ subcommand add_repair(cli::command& evlog);
 subcommand add_gaps(cli::command& evlog);
 /// Compresses sealed segments. Exit codes: 0; 4 a segment is damaged; 2 an error, or stopped.
 subcommand add_compress(cli::command& evlog);
+/// Where consumers stand. Exit codes: 0; 1 there is no cursor; 4 one is damaged; 2 an error.
+subcommand add_cursors(cli::command& evlog);
 
 } // namespace evlog

@@ -21,6 +21,7 @@ constexpr evlog::subcommand (*all[])(cli::command&) = {
     evlog::add_repair,
     evlog::add_gaps,
     evlog::add_compress,
+    evlog::add_cursors,
 };
 
 } // namespace

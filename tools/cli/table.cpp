@@ -1,10 +1,10 @@
-#include "tools/evctl/table.hpp"
+#include "tools/cli/table.hpp"
 
 #include "tools/cli/escape.hpp"
 
 #include <algorithm>
 
-namespace evctl {
+namespace cli {
 namespace {
 
 constexpr const char* bold = "\033[1m";
@@ -45,4 +45,4 @@ void table::append_to(std::string& out, bool colour, const std::string& indent) 
     }
 }
 
-} // namespace evctl
+} // namespace cli

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace evctl {
+namespace cli {
 
 enum class align { left, right };
 
@@ -27,4 +27,4 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
-} // namespace evctl
+} // namespace cli
