@@ -74,7 +74,7 @@ private:
             if (!hop()) walk_whole();
             // Behind a break there may be more; look again only when the file has grown.
             const std::int64_t bytes = in_.size();
-            if (bytes == broken_bytes_) return;
+            if (bytes == broken_bytes_ || bytes == static_cast<std::int64_t>(at_)) return;
             commit_view c;
             in_.refresh();
             if (in_.read(at_, c) != walk::broken) return;

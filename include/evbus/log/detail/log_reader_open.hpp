@@ -117,12 +117,14 @@ inline std::optional<std::int64_t> log_reader::first_running_max(seq_t segment) 
 }
 
 inline seq_t log_reader::seek_time(std::int64_t ns) {
-    seq_t found = last_seq() + 1; // also lists the segments
+    static_cast<void>(segments_.refresh());
+    seq_t found = no_seq;
     // The last segment that begins before `ns`: the time is reached in it, or with the one behind it.
     const std::vector<seq_t>& all = segments_.firsts();
     std::size_t low = 0;
     for (std::size_t high = all.size(); high - low > 1;) {
-        const std::size_t middle = low + (high - low) / 2;
+        // Recent times are asked for most: the newest segment is looked at first.
+        const std::size_t middle = high == all.size() ? high - 1 : low + (high - low) / 2;
         std::size_t at = middle;
         std::optional<std::int64_t> begins;
         while (at > low && !(begins = first_running_max(all[at]))) --at; // one without commits says nothing
@@ -133,10 +135,13 @@ inline seq_t log_reader::seek_time(std::int64_t ns) {
         segment_reader in;
         if (in.open(*fs_, segment_path(segments_.dir(), all[i]), bus_.seed()) < 0) continue;
         segment_footer footer;
-        static_cast<void>(footer.open(in.source(), all[i], bus_.seed()));
+        const bool sealed = footer.open(in.source(), all[i], bus_.seed());
+        if (const auto sum = sealed ? footer.summary() : std::nullopt; sum && sum->commits != 0 && sum->running_max_ns < ns) {
+            count(footer);
+            continue;
+        }
         const commit_place place = seek_running_max(in, all[i], footer, ns);
         commit_view c;
-        in.refresh();
         walk w = in.read(place.offset, c);
         while (w == walk::broken || (w == walk::commit && c.header.running_max_ns < ns))
             w = in.find(w == walk::broken ? place.offset + 8 : c.end(), std::max(place.expect, all[i]), c);
@@ -147,6 +152,7 @@ inline seq_t log_reader::seek_time(std::int64_t ns) {
         found = first_at_time(c, place.running_max_ns, ns);
         break;
     }
+    if (found == no_seq) found = last_seq() + 1;
     seek(found);
     return found;
 }
