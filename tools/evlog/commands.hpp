@@ -18,14 +18,18 @@ struct subcommand {
 
 /// What is in a log. Exit codes: 0; 2 there is no log, or it cannot be read.
 subcommand add_info(cli::command& evlog);
+/// Compresses sealed segments. Exit codes: 0; 4 a segment is damaged; 2 an error, or stopped.
+subcommand add_compress(cli::command& evlog);
 /// Whether a log is whole. Exit codes: 0; 3 whole, with gaps; 4 damage; 2 not everything could be looked at.
 subcommand add_verify(cli::command& evlog);
 /// Writes a whole log elsewhere. Exit codes: 0; 3 something is missing in it; 2 an error: then nothing stands there.
 subcommand add_repair(cli::command& evlog);
 /// What a log lacks. Exit codes: 0 nothing; 3 some seqs; 2 it could not be read.
 subcommand add_gaps(cli::command& evlog);
-/// Compresses sealed segments. Exit codes: 0; 4 a segment is damaged; 2 an error, or stopped.
-subcommand add_compress(cli::command& evlog);
+/// Sends a log elsewhere. Exit codes: 0; 3 it has holes; 2 an error; 128 + signal when stopped (0 with --follow).
+subcommand add_export(cli::command& evlog);
+/// Takes what export sends. Exit codes: as add_export.
+subcommand add_import(cli::command& evlog);
 /// Where consumers stand. Exit codes: 0; 1 there is no cursor; 4 one is damaged; 2 an error.
 subcommand add_cursors(cli::command& evlog);
 

@@ -17,10 +17,12 @@ constexpr const char* examples = "  evlog info md                  what the log 
 /// In the order of --help.
 constexpr evlog::subcommand (*all[])(cli::command&) = {
     evlog::add_info,
+    evlog::add_compress,
     evlog::add_verify,
     evlog::add_repair,
     evlog::add_gaps,
-    evlog::add_compress,
+    evlog::add_export,
+    evlog::add_import,
     evlog::add_cursors,
 };
 
