@@ -5,6 +5,7 @@
 #include "tests/log/log_fixture.hpp"
 
 #include "tests/support/crash_fs.hpp"
+#include "tests/support/fault_table.hpp"
 
 #include <map>
 
@@ -85,17 +86,16 @@ inline std::string wrong_with_going_on(const std::string& dir, history was, seq_
 }
 
 /// After a power loss at the moment of `disk`.
-inline std::string wrong_after_power_loss(const disk_image& disk, const history& was, seq_t durable, chooser& choose) {
+inline std::string wrong_after_power_loss(const char* who, const disk_image& disk, const history& was, seq_t durable, chooser& choose) {
     const scratch_dir place;
     disk.lose_power(place.path(), choose);
-    if (const std::string wrong = wrong_with(place.path(), was, durable); !wrong.empty()) return wrong;
-    return wrong_with_going_on(place.path(), was, durable);
+    std::string wrong = wrong_with(place.path(), was, durable);
+    if (wrong.empty()) wrong = wrong_with_going_on(place.path(), was, durable);
+    if (who != nullptr) evbus_test::fault_table::instance().count(who, "any call", "power lost", wrong.empty());
+    return wrong;
 }
 
-/// EVBUS_ROUNDS: how many power losses are tried at each moment.
-inline int losses_a_step(int usual) {
-    const char* const given = std::getenv("EVBUS_ROUNDS");
-    return given == nullptr ? usual : std::atoi(given);
-}
+/// How many power losses are tried at each moment.
+inline int losses_a_step(int usual) { return evbus_test::sweeps_all() ? usual * 8 : usual; }
 
 } // namespace log_test

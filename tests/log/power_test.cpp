@@ -48,12 +48,12 @@ public:
         kill();
     }
     /// From now on power is lost before each call that changes something, `losses` times each.
-    void lose_power(random_source& random, int losses) {
-        files.before_change = [this, &random, losses](int step) {
+    void lose_power(const char* who, random_source& random, int losses) {
+        files.before_change = [this, who, &random, losses](int step) {
             random_choice choose(random);
             for (int i = 0; i < losses && wrong.empty(); ++i) {
                 ++tried;
-                wrong = wrong_after_power_loss(files.image(), was, durable, choose);
+                wrong = wrong_after_power_loss(who, files.image(), was, durable, choose);
                 if (!wrong.empty()) wrong = "before call " + std::to_string(step) + ": " + wrong;
             }
         };
@@ -104,7 +104,7 @@ TEST_CASE("power: lost at any moment, what was durable is there, nothing is made
     for (const std::uint64_t segment_bytes : {std::uint64_t{1} << 20, std::uint64_t{9000}}) {
         CAPTURE(segment_bytes);
         powered_log t(segment_bytes);
-        t.lose_power(random, losses_a_step(6));
+        t.lose_power("log writer", random, losses_a_step(6));
         live(t);
         CHECK(t.wrong == "");
         CHECK(t.durable == t.writer->last_seq() - 1);
@@ -164,7 +164,7 @@ TEST_CASE("poison: what a failed sync left reads back and is not on the disk; th
         const seq_t written = t.was.rbegin()->first;
         CHECK(t.durable < written + (end.name == bad_ends[3].name ? 1 : 0));
         CHECK(wrong_with(t.place.path(), t.was, written) == "");
-        t.lose_power(random, losses_a_step(6));
+        t.lose_power("log writer after a failed sync", random, losses_a_step(6));
         go_on(t);
         CHECK(t.wrong == "");
         CHECK(wrong_with(t.place.path(), t.was, t.was.rbegin()->first) == ""); // nothing was lost, nothing is there twice
@@ -183,7 +183,7 @@ TEST_CASE("poison: a writer that believes what reads back loses what it called d
         t.poison();
         t.open();
         CHECK(t.sync().ok());
-        t.lose_power(random, 1);
+        t.lose_power(nullptr, random, 1);
         CHECK(t.append(20, 3000).ok());
         CHECK(t.sync().ok());
         CHECK(t.sync().ok());
@@ -214,7 +214,7 @@ TEST_CASE("poison: killed at any call of the start that puts it right, the next 
             t.kill();
             t.files.dies_at = 0;
             CHECK(wrong_with(t.place.path(), t.was, written) == "");
-            t.lose_power(random, losses_a_step(1));
+            t.lose_power("log writer after a failed sync and a killed start", random, losses_a_step(1));
             go_on(t);
             CHECK(t.wrong == "");
             CHECK(wrong_with(t.place.path(), t.was, t.was.rbegin()->first) == "");
@@ -232,7 +232,7 @@ TEST_CASE("power: lost at any call of a start that mends, the next start does") 
         first.files.before_change = [&](int) { moments.emplace_back(first.files.image(), first.durable); };
         live(first);
         std::string wrong;
-        const std::size_t stride = losses_a_step(0) != 0 ? 1 : 5;
+        const std::size_t stride = evbus_test::sweeps_all() ? 1 : 5;
         for (std::size_t i = random.below(stride); i < moments.size() && wrong.empty(); i += stride) {
             const scratch_dir place;
             random_choice choose(random);
@@ -240,7 +240,7 @@ TEST_CASE("power: lost at any call of a start that mends, the next start does") 
             crash_file_system files(place.path()); // another boot: what reads back is on the disk
             files.before_change = [&](int step) {
                 if (!wrong.empty()) return;
-                wrong = wrong_after_power_loss(files.image(), first.was, moments[i].second, choose);
+                wrong = wrong_after_power_loss("log writer that starts after a power loss", files.image(), first.was, moments[i].second, choose);
                 if (!wrong.empty()) wrong = "moment " + std::to_string(i) + ", call " + std::to_string(step) + ": " + wrong;
             };
             log::log_writer w = log::log_writer::open(files, place.path(), first.how);
@@ -259,7 +259,7 @@ TEST_CASE("power: every outcome of a small log's unsynced end, none left out") {
     int tried = 0;
     std::string wrong;
     do {
-        wrong = wrong_after_power_loss(t.files.snapshot(), t.was, t.durable, every);
+        wrong = wrong_after_power_loss("log writer, every outcome", t.files.snapshot(), t.was, t.durable, every);
         ++tried;
     } while (wrong.empty() && every.next());
     CHECK(wrong == "");

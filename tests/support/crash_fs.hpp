@@ -190,6 +190,7 @@ public:
     std::function<void(int)> before_change{};
     /// Syncs of files fail from now on with EIO, and lose what they were to write.
     std::atomic<bool> fail_syncs{false};
+    std::string fail_syncs_of{}; ///< of files with this ending alone; empty = of all
     /// From the call of this number on nothing is changed any more, as by a process that was killed there; 0 = never.
     std::atomic<int> dies_at{0};
 
@@ -213,6 +214,7 @@ public:
         const std::size_t id = names_.at(name);
         if ((flags & O_TRUNC) != 0) image_.nodes_[id].cut(0);
         open_[fd] = id;
+        opened_as_[fd] = name;
         return fd;
     }
     int close(int fd) noexcept override {
@@ -246,7 +248,7 @@ public:
         const auto it = open_.find(fd);
         if (it == open_.end()) return 0;
         disk_image::node& f = image_.nodes_[it->second];
-        if (fail_syncs && (!f.dirty.empty() || f.cache.size() != f.disk.size())) {
+        if (fail_syncs && opened_as_[fd].ends_with(fail_syncs_of) && (!f.dirty.empty() || f.cache.size() != f.disk.size())) {
             f.dirty.clear();
             return -EIO;
         }
@@ -319,6 +321,7 @@ private:
     disk_image image_;
     std::map<std::string, std::size_t> names_; ///< as programs see them
     std::map<int, std::size_t> open_;
+    std::map<int, std::string> opened_as_;
     std::atomic<int> changes_{0};
 };
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 #include <vector>
 
 namespace evbus_test {
@@ -17,6 +18,13 @@ inline constexpr unsigned opens = 1, creates = 2, reads = 4, writes = 8, truncat
 /// What changes something on the disk. Cutting a file back needs no space, and goes on working on a full one.
 inline constexpr unsigned changes = creates | writes | datasyncs | dir_syncs | renames | mkdirs;
 inline constexpr unsigned all = 4095;
+inline constexpr const char* names[] = {"open", "create", "read", "write", "truncate", "datasync", "sync_dir", "rename", "unlink", "mkdir",
+                                        "look", "lock"};
+[[nodiscard]] inline const char* name_of(unsigned kind) noexcept {
+    for (unsigned i = 0; i < std::size(names); ++i)
+        if (kind == 1u << i) return names[i];
+    return "none";
+}
 } // namespace calls
 
 enum class fault : std::uint8_t {
@@ -29,8 +37,9 @@ inline constexpr const char* fault_names[] = {"once", "for good", "half done"};
 class failing_file_system final : public passing_file_system {
 public:
     /// `k` = 0: none fails until told so. `error` is an errno.
-    failing_file_system(int k, fault how, int error, unsigned which = calls::changes)
-        : k_(k), how_(how), error_(error), which_(which) {}
+    failing_file_system(int k, fault how, int error, unsigned which = calls::changes,
+                        evbus::log::file_system& under = evbus::log::posix())
+        : passing_file_system(under), k_(k), how_(how), error_(error), which_(which) {}
 
     int open(const std::string& p, int flags, unsigned mode) noexcept override {
         return fails((flags & O_CREAT) != 0 ? calls::creates : calls::opens) ? -error_ : passing_file_system::open(p, flags, mode);
@@ -91,7 +100,7 @@ public:
 
 private:
     bool fails(unsigned kind) noexcept {
-        if ((which_ & kind) == 0) return false;
+        if ((which_ & kind) == 0 || (how_ == fault::short_io && (kind & (calls::reads | calls::writes)) == 0)) return false;
         const int now = ++calls_;
         const int k = k_;
         if (k == 0) return false;

@@ -1,4 +1,4 @@
-// A file system that passes every call on to the real one: what the others in this directory change calls of.
+// A file system that passes every call on to another: what the others in this directory change calls of.
 #pragma once
 
 #include <evbus/log/file.hpp>
@@ -10,6 +10,7 @@ namespace evbus_test {
 
 class passing_file_system : public evbus::log::file_system {
 public:
+    explicit passing_file_system(evbus::log::file_system& under = evbus::log::posix()) : real_(under) {}
     int open(const std::string& p, int flags, unsigned mode) noexcept override { return real_.open(p, flags, mode); }
     int close(int fd) noexcept override { return real_.close(fd); }
     std::int64_t pread(int fd, void* to, std::size_t n, std::uint64_t at) noexcept override { return real_.pread(fd, to, n, at); }
@@ -29,7 +30,7 @@ public:
     int try_lock(int fd) noexcept override { return real_.try_lock(fd); }
 
 protected:
-    evbus::log::file_system& real_ = evbus::log::posix();
+    evbus::log::file_system& real_;
 };
 
 } // namespace evbus_test
