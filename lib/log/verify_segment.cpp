@@ -1,7 +1,6 @@
 #include "lib/log/verify_segment.hpp"
 
 #include "lib/log/footer_check.hpp"
-#include "lib/log/index.hpp"
 #include "lib/log/record_check.hpp"
 
 #include <fmt/format.h>
@@ -50,8 +49,8 @@ public:
         if (!open()) return std::move(out_);
         if (!check_header()) return std::move(out_);
         go_through();
-        check_footer();
-        check_index();
+        if (out_.is_read && !ask_.growing)
+            check_footers({fs_, dir_, ask_.bus, out_.first, out_.bytes, out_.valid_end, out_.sealed, ask_.newest}, in_.source(), index_, out_.found);
         out_.sums = index_.summary();
         return std::move(out_);
     }
@@ -273,41 +272,6 @@ private:
                                    "everything before it", "a power loss in mid-write leaves this too: the next start of evrecord moves these bytes to quarantine/");
         f.bytes = bytes;
         if (!cut_off && out_.torn_last != no_seq && out_.torn_last >= out_.end.next) f.seqs = {out_.end.next, out_.torn_last};
-    }
-
-    void compare(const segment_footer& there, const char* name, std::uint64_t offset, const std::string& file) {
-        const std::string wrong = wrong_sections(there, index_, seed_);
-        if (wrong.empty()) return;
-        add(severity::damage, flaw::footer, offset, fmt::format("its {} does not say what its commits say: {}", name, wrong), "all its commits",
-            "evlog repair writes a new one")
-            .file = file;
-    }
-
-    void check_footer() {
-        segment_footer footer;
-        if (!out_.is_read || !out_.sealed || out_.found.count(severity::damage) != 0) return;
-        if (footer.open(in_.source(), out_.first, seed_)) compare(footer, "footer", footer.offset(), "segments/" + segment_name(out_.first));
-        keep();
-    }
-
-    void check_index() {
-        const std::string name = "segments/" + index_name(out_.first);
-        file_info info;
-        if (!out_.is_read || ask_.growing || fs_.stat(index_path(dir_, out_.first), info) < 0) return;
-        segment_index_file index;
-        if (open_index(fs_, dir_, out_.first, out_.bytes, ask_.bus, index)) {
-            compare(index.sections, "index", 0, name);
-        } else {
-            index_header h{};
-            const int fd = fs_.open(index_path(dir_, out_.first), O_RDONLY, 0);
-            const bool whole = fd >= 0 && file(fs_, fd).read_at(&h, sizeof h, 0) == static_cast<std::int64_t>(sizeof h) &&
-                               h.magic == index_magic && checksum_of(h, seed_) == h.checksum;
-            if (whole && h.segment_bytes != out_.bytes)
-                add(severity::note, flaw::footer, 0, "it is of an older state of its segment, and nobody believes it", "the segment", "nothing").file = name;
-            else
-                add(severity::damage, flaw::footer, 0, "it fails its checks, and nobody believes it", "the segment", "delete it: readers do without").file = name;
-        }
-        keep();
     }
 
     file_system& fs_;
