@@ -155,3 +155,23 @@ TEST_CASE("footer: it names topics, header-free counts, times and the blocks a t
     CHECK(holds(exception, 3006)); // the voids and what was lost
     CHECK(!footer.read(static_cast<log::section_kind>(77)));
 }
+
+TEST_CASE("footer: an empty section and the one behind it are two, although both begin at one place") {
+    const std::vector<std::byte> body(24, std::byte{7});
+    log::footer_builder builder(0, 1, test_bus.seed());
+    builder.add(log::section_kind::summary, 0, {});
+    builder.add(log::section_kind::blocks, 0, body);
+    const std::vector<std::byte> bytes = builder.finish();
+    const test_log t;
+    const std::string path = t.dir + "/footer";
+    test_log::spit(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    const log::file source(log::posix(), log::posix().open(path, O_RDONLY, 0));
+    log::segment_footer footer;
+    REQUIRE(footer.open(source, 1, test_bus.seed()));
+    const auto empty = footer.read(log::section_kind::summary);
+    REQUIRE(empty);
+    CHECK(empty->body.empty());
+    const auto blocks = footer.read(log::section_kind::blocks);
+    REQUIRE(blocks);
+    CHECK(blocks->body == body);
+}

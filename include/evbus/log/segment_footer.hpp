@@ -30,7 +30,7 @@ public:
     /// Looks for a footer that ends where `from` ends; false when there is none that passes. One read.
     [[nodiscard]] bool open(const file& from, seq_t first_seq, std::uint64_t seed) {
         from_ = nullptr;
-        checks_at_ = 0;
+        checks_of_ = nullptr;
         directory_.clear();
         const std::int64_t size = from.size();
         footer_tail tail;
@@ -120,13 +120,13 @@ private:
         return e.bytes <= max_section_bytes && e.at <= room && padded(e.bytes) + checks_bytes(e) <= room - e.at;
     }
     [[nodiscard]] bool load_checks(const section_entry& e) const {
-        if (checks_at_ != 0 && checks_at_ == e.at) return true;
-        checks_at_ = 0;
+        if (checks_of_ == &e) return true;
+        checks_of_ = nullptr;
         checks_.resize(static_cast<std::size_t>(checks_bytes(e) / 8));
         if (!load(*from_, offset_ + e.at + padded(e.bytes), checks_.data(), checks_.size() * 8) ||
             evbus::detail::xxh3(checks_.data(), checks_.size() * 8, seed_) != e.checksum)
             return false;
-        checks_at_ = e.at;
+        checks_of_ = &e; // not by its place: an empty section and the next one stand at the same
         return true;
     }
     [[nodiscard]] bool read_file(const file& from, std::uint64_t at, void* to, std::size_t bytes) const noexcept {
@@ -153,8 +153,8 @@ private:
     std::uint64_t offset_ = 0;
     std::uint64_t sections_end_ = 0;
     std::uint64_t seed_ = 0;
-    mutable std::vector<std::uint64_t> checks_; ///< of the pieces of the section at checks_at_
-    mutable std::uint64_t checks_at_ = 0;
+    mutable std::vector<std::uint64_t> checks_; ///< of the pieces of section checks_of_
+    mutable const section_entry* checks_of_ = nullptr;
     mutable std::uint64_t bytes_read_ = 0;
     mutable std::uint64_t reads_ = 0;
 };
