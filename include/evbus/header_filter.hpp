@@ -14,7 +14,7 @@
 namespace evbus {
 inline namespace v1 {
 
-/// Immutable once built: threads may share it. Empty, it lets everything pass.
+/// Threads may share one that is complete. Empty, it lets everything pass.
 class header_filter {
 public:
     struct wanted {
@@ -24,11 +24,15 @@ public:
     };
 
     header_filter() = default;
-    /// All of them must be there. Throws errc::bad_option for a key that is empty or over 255 bytes.
-    explicit header_filter(std::vector<wanted> all) : all_(std::move(all)) {
-        for (const wanted& w : all_)
-            if (w.key.empty() || w.key.size() > 255)
-                throw error(errc::bad_option, {"filter by header", "'" + w.key + "'", "a key has 1-255 bytes"});
+    explicit header_filter(const std::vector<wanted>& all) {
+        for (const wanted& w : all) add(w.key, w.value);
+    }
+    /// One more that must be there. Throws errc::bad_option for a key that is empty or over 255 bytes.
+    header_filter& add(std::string key, std::string value) {
+        if (key.empty() || key.size() > 255)
+            throw error(errc::bad_option, {"filter by header", "'" + key + "'", "a key has 1-255 bytes"});
+        all_.push_back({std::move(key), std::move(value)});
+        return *this;
     }
 
     [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
