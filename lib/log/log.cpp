@@ -215,7 +215,7 @@ append_result log_writer::begin_epoch(epoch_t epoch, seq_t first) noexcept {
 }
 
 sync_point log_writer::current() const noexcept {
-    return {segment_.shared(), gate_, segment_.is_open() ? last_seq() : no_seq};
+    return {segment_.shared(), gate_, segment_.is_open() ? last_seq() : no_seq, segment_bytes()};
 }
 
 append_result log_writer::sync() noexcept {

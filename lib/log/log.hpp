@@ -31,6 +31,7 @@ struct log_options {
     std::uint64_t segment_bytes = std::uint64_t{256} << 20; ///< roll before a segment passes this
     on_torn torn = on_torn::trim;
     known_end end{};             ///< what the caller knows of an earlier writer's syncs
+    bool starts_writeback = true; ///< append asks the disk to begin now and then; false: who syncs does
     unsigned dir_mode = 0700;
     unsigned file_mode = 0600;
     const std::atomic<bool>* stop = nullptr; ///< once set, a long recovery gives up: errc::io (ECANCELED)
@@ -74,9 +75,14 @@ struct sync_point {
     std::shared_ptr<const file> target; ///< null when there is nothing to sync
     std::shared_ptr<sync_gate> gate;    ///< of the writer; never null when there is a target
     seq_t last = no_seq;
+    std::uint64_t bytes = 0; ///< of the file
 
     /// 0 or -errno. After an error nothing written since the last success can be called durable.
     [[nodiscard]] int sync() const noexcept { return target ? gate->sync(*target) : 0; }
+    /// Asks the disk to begin. It may wait for the disk's queue, and makes nothing durable.
+    void start_writeback() const noexcept {
+        if (target) target->start_writeback();
+    }
 };
 
 class log_writer {
@@ -122,7 +128,9 @@ public:
 
 private:
     log_writer(file_system& fs, std::string dir, const log_options& options, notice_hook notices)
-        : fs_(&fs), dir_{std::move(dir)}, options_(options), notices_(std::move(notices)) {}
+        : fs_(&fs), dir_{std::move(dir)}, options_(options), notices_(std::move(notices)) {
+        if (!options.starts_writeback) segment_.leave_writeback();
+    }
 
     void recover();
     void resume(segment_state& s);

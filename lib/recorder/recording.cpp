@@ -72,6 +72,8 @@ log::log_options log_options_of(const bus& on, const options& how, unsigned mode
     o.epoch = on.epoch();
     o.segment_bytes = how.segment_bytes;
     o.torn = how.torn;
+    // The disk's queue may be waited for: by the syncer, unless it is always in a sync.
+    o.starts_writeback = how.sync == sync_policy::commit;
     o.stop = how.stop;
     o.file_mode = mode;
     o.dir_mode = dir_mode_of(mode);

@@ -12,15 +12,18 @@ namespace recorder {
 
 syncer::syncer(control& ctl, const options& how, seq_t durable, std::function<void()> on_failure)
     : ctl_(ctl), how_(how), on_failure_(std::move(on_failure)), durable_(durable) {
-    if (how.sync != sync_policy::none) thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] { run(); });
 }
 
 void syncer::wrote(const log::sync_point& point) noexcept {
+    bool is_news = false;
     {
         const std::lock_guard guard(mutex_);
+        if (newest_.target != point.target) begun_bytes_ = 0;
         newest_ = point;
+        is_news = lags() || (idle_ && has_work()); // nobody is woken for nothing
     }
-    news_.notify_one();
+    if (is_news) news_.notify_one();
 }
 
 void syncer::reached(seq_t last) noexcept {
@@ -48,14 +51,31 @@ void syncer::fail(int os_error) noexcept {
     on_failure_();
 }
 
+void syncer::begin_early(std::unique_lock<std::mutex>& lock) {
+    const log::sync_point point = newest_;
+    begun_bytes_ = point.bytes;
+    lock.unlock();
+    point.start_writeback();
+    lock.lock();
+}
+
 void syncer::run() {
+    using clock = std::chrono::steady_clock;
     std::unique_lock lock(mutex_);
-    auto due = std::chrono::steady_clock::now();
+    auto due = clock::now();
     while (true) {
-        news_.wait(lock, [this] { return stop_ || has_work(); }); // sleeps as long as there is nothing to sync
-        if (how_.sync == sync_policy::interval) news_.wait_until(lock, due, [this] { return stop_; });
+        idle_ = true;
+        news_.wait(lock, [this] { return stop_ || has_work() || lags(); }); // sleeps as long as there is nothing to do
+        idle_ = false;
+        const bool in_turns = how_.sync == sync_policy::interval;
+        if (in_turns && has_work()) news_.wait_until(lock, due, [this] { return stop_ || lags(); });
         if (stop_) return;
+        if (!has_work() || (in_turns && clock::now() < due)) {
+            begin_early(lock);
+            continue;
+        }
         const log::sync_point point = newest_;
+        begun_bytes_ = point.bytes;
         lock.unlock(); // the writer must never wait for the disk here
         const int r = point.sync();
         mark(probe::synced);

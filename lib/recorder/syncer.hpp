@@ -1,5 +1,5 @@
-// The sync thread: makes what was written durable, by policy. Neither capture nor writer ever waits
-// for it; a slow disk only leaves `durable` further behind.
+// The sync thread: makes what was written durable, by policy, and asks the disk to begin with what is
+// not due yet. Neither capture nor writer ever waits for it; a slow disk only leaves `durable` further behind.
 #pragma once
 
 #include "lib/recorder/control.hpp"
@@ -40,16 +40,25 @@ public:
 
 private:
     void run();
-    [[nodiscard]] bool has_work() const noexcept { return newest_.last > durable_ && failure() == 0; }
+    [[nodiscard]] bool has_work() const noexcept {
+        return how_.sync != sync_policy::none && newest_.last > durable_ && failure() == 0;
+    }
+    /// More is written than a sync should find all at once.
+    [[nodiscard]] bool lags() const noexcept {
+        return newest_.bytes >= begun_bytes_ + log::writeback_bytes && failure() == 0;
+    }
+    void begin_early(std::unique_lock<std::mutex>& lock);
     void advance(seq_t last) noexcept;
     void fail(int os_error) noexcept;
 
     control& ctl_;
     const options& how_;
     std::function<void()> on_failure_;
-    std::mutex mutex_; ///< of the three below
+    std::mutex mutex_; ///< of those below, up to news_
     log::sync_point newest_;
     seq_t durable_;
+    std::uint64_t begun_bytes_ = 0; ///< of newest_'s file: the disk was asked to begin up to here
+    bool idle_ = false;             ///< the thread waits for something to sync
     bool stop_ = false;
     std::condition_variable news_;
     std::atomic<int> failure_{0};

@@ -18,6 +18,9 @@ namespace evbus {
 inline namespace v1 {
 namespace log {
 
+/// So much is written before the disk is asked to begin with it.
+inline constexpr std::uint64_t writeback_bytes = std::uint64_t{8} << 20;
+
 class segment_writer {
 public:
     [[nodiscard]] bool is_open() const noexcept { return file_ != nullptr; }
@@ -30,6 +33,8 @@ public:
     /// The file, for a thread that syncs it meanwhile.
     [[nodiscard]] const std::shared_ptr<const file>& shared() const noexcept { return file_; }
     [[nodiscard]] bool poisoned() const noexcept { return poisoned_; }
+    /// Somebody else asks the disk to begin (start_writeback), so that no append waits for its queue.
+    void leave_writeback() noexcept { starts_writeback_ = false; }
 
     /// Creates the segment that `h` describes (its checksum is filled in here) and makes its name
     /// durable. 0 or -errno; nothing is left behind after an error.
@@ -122,7 +127,7 @@ private:
     /// The sync at the segment's end would otherwise find all of it still to write, and hold the
     /// writer up for that long.
     void keep_disk_busy() noexcept {
-        if (offset_ - started_ < writeback_bytes) return;
+        if (!starts_writeback_ || offset_ - started_ < writeback_bytes) return;
         started_ = offset_;
         file_->start_writeback();
     }
@@ -136,12 +141,11 @@ private:
 
     std::shared_ptr<const file> file_;
     segment_header header_{};
-    static constexpr std::uint64_t writeback_bytes = std::uint64_t{8} << 20;
-
     std::uint64_t offset_ = 0;
     std::uint64_t started_ = 0; ///< up to here the disk was asked to begin
     segment_index index_;
     bool poisoned_ = false;
+    bool starts_writeback_ = true;
 };
 
 } // namespace log
