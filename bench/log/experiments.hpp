@@ -14,4 +14,13 @@ namespace bench {
 /// What recorder and consumer need besides the ring, for a small and a large log.
 [[nodiscard]] experiment memory(const options& how);
 
+/// From publish to durable at half the disk's speed, against a plain file's fdatasync() under the same load.
+[[nodiscard]] experiment durable_delay(const options& how);
+/// What a sync costs with small writes, depending on how the file got its space.
+[[nodiscard]] experiment sync_small(const options& how);
+/// What the same makes of a stream, with a sync each 10 ms.
+[[nodiscard]] experiment sync_space(const options& how);
+/// Who syncs, how often, and whether the disk is asked to begin early.
+[[nodiscard]] experiment sync_who(const options& how);
+
 } // namespace bench

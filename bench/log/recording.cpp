@@ -81,7 +81,7 @@ experiment recording(const options& how, const char* name, const char* what, syn
 } // namespace
 
 experiment recording_unsynced(const options& how) {
-    return recording(how, "recording_unsynced", "1 Mi events of 256 B into the page cache", sync_policy::none, 0.5);
+    return recording(how, "recording_unsynced", "1 Mi events of 256 B into the page cache", sync_policy::none, 0.7);
 }
 experiment recording_synced(const options& how) {
     return recording(how, "recording_synced", "the same, synced every 10 ms, until all is durable",
