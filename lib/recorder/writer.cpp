@@ -82,7 +82,10 @@ log::append_result writer::say_what_was_lost() {
     if (!from_.is_over() && detail::steady_ns() < try_again_ns_) return {log::append_status::no_space, ENOSPC};
     lost_note_.clear();
     (void)lost_note_.add_lost(losing_, gap_cause::recorder_lost); // an empty batch has room
-    if (const log::append_result r = append_to_log(lost_note_); !r.ok()) return r;
+    if (const log::append_result r = append_to_log(lost_note_); !r.ok()) {
+        try_again_ns_ = detail::steady_ns() + between_tries_ns;
+        return r;
+    }
     tell(notice_kind::repaired, "there is space again: recording goes on; seqs " + std::to_string(losing_.first) + " to " +
                                     std::to_string(losing_.last) + " are marked as lost in the log", losing_.first);
     wrote(losing_.last);
@@ -96,14 +99,14 @@ void writer::lose(const log::batch& b) {
     if (b.last() == no_seq) return;
     if (losing_.count() == 0) {
         losing_ = {b.first(), b.last()};
+        try_again_ns_ = detail::steady_ns() + between_tries_ns; // and no later because more is lost meanwhile
         ctl_.say(ring::recorder_state::waiting_space);
         // `written` stays: nobody is told that what is lost was recorded. A strict bus therefore waits.
         ctl_.release_publishers();
         tell(notice_kind::degraded, "the log's disk is full: events are lost from seq " + std::to_string(b.first()) +
                                         " on until there is space (--on-full lose)", b.first());
     }
-    try_again_ns_ = detail::steady_ns() + between_tries_ns;
-    lost_ += seq_range{b.first(), b.last()}.count();
+    lost_ += seq_range{b.first(), b.last()}.count() - b.lost_seqs(); // those were counted where they were lost
     losing_.last = b.last();
 }
 

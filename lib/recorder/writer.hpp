@@ -28,7 +28,7 @@ public:
     /// The state that a failed append ends a recording with.
     [[nodiscard]] static ring::recorder_state halted_by(log::append_status s) noexcept;
     [[nodiscard]] static std::string why_sync_failed(int os_error);
-    /// Seqs lost to a full disk.
+    /// Seqs lost to a full disk, that were not lost before.
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
 private:

@@ -82,9 +82,14 @@ public:
     }
     /// Seqs that the recorder could not have.
     [[nodiscard]] bool add_lost(seq_range range, gap_cause cause) noexcept {
-        return add_covering(record_kind::lost, range,
-                            lost_body{range.first, range.last, static_cast<std::uint8_t>(cause), {}});
+        if (!add_covering(record_kind::lost, range,
+                          lost_body{range.first, range.last, static_cast<std::uint8_t>(cause), {}}))
+            return false;
+        lost_seqs_ += range.count();
+        return true;
     }
+    /// Of the batch's seqs, those under LOST records.
+    [[nodiscard]] std::uint64_t lost_seqs() const noexcept { return lost_seqs_; }
     /// Seqs that the log once held and now lacks, at their place in the order.
     [[nodiscard]] bool add_damage(seq_range range) noexcept {
         return add_covering(record_kind::damage, range, range_body{range.first, range.last});
@@ -124,6 +129,7 @@ public:
     void clear() noexcept {
         count_ = used_ = last_void_ = 0;
         first_ = last_ = no_seq;
+        lost_seqs_ = 0;
     }
 
     /// True when its seqs are those from `next` on, without hole.
@@ -241,6 +247,7 @@ private:
     std::size_t last_void_ = 0; ///< offset of a VOID that ends the batch; 0 is a header's place
     seq_t first_ = no_seq;
     seq_t last_ = no_seq;
+    std::uint64_t lost_seqs_ = 0;
 };
 
 } // namespace log
