@@ -32,5 +32,7 @@ subcommand add_export(cli::command& evlog);
 subcommand add_import(cli::command& evlog);
 /// Where consumers stand. Exit codes: 0; 1 there is no cursor; 4 one is damaged; 2 an error.
 subcommand add_cursors(cli::command& evlog);
+/// Shows which segments limits ask for, and deletes them when told to. Exit codes: 0; 2 an error.
+subcommand add_retain(cli::command& evlog);
 
 } // namespace evlog

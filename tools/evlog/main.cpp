@@ -24,6 +24,7 @@ constexpr evlog::subcommand (*all[])(cli::command&) = {
     evlog::add_export,
     evlog::add_import,
     evlog::add_cursors,
+    evlog::add_retain,
 };
 
 } // namespace
