@@ -167,10 +167,11 @@ private:
         }
         /// What lies before the start is walked for the sake of events that end behind it, and nothing of it is
         /// given. `delivered` also means: poll again.
-        consume_status walk_up(poll_limits limits) {
-            limits.last = std::min(limits.last, begin.next - 1);
+        consume_status walk_up(const poll_limits& limits) {
+            // As far as one poll may go, however few events the caller takes: else it might never arrive.
+            const poll_limits far{.max_events = events_a_look, .last = std::min(limits.last, begin.next - 1)};
             const auto drop = [](const auto&) {};
-            const consume_status s = walk(drop, drop, limits);
+            const consume_status s = walk(drop, drop, far);
             if (ring.next < begin.next) return s;
             ring.deliver.begin_account();
             return consume_status::delivered;
