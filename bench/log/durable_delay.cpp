@@ -112,7 +112,7 @@ experiment durable_delay(const options& how) {
         const shared<double> most;
         (void)run_together({{place::anywhere, [&] {
                                  const scratch_dir place(dir);
-                                 *most = disk_rate(place.path(), how.quick ? 1U << 24 : 1U << 28);
+                                 *most = disk_rate(place.path(), how.quick ? 1U << 24 : 1U << 30);
                              }}});
         return run(dir, bursts, std::min(*most / 2, 1000.0));
     };
