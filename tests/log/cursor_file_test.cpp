@@ -75,6 +75,7 @@ TEST_CASE("cursor file: a newer version is named as one, and a place that cannot
     CHECK(decode_with([](auto& c) { c.next_seq = 0; }) == log::cursor_fault::damaged);
     CHECK(decode_with([](auto& c) { c.walk_from = 0; }) == log::cursor_fault::damaged);
     CHECK(decode_with([](auto& c) { c.walk_from = 78; }) == log::cursor_fault::damaged);
+    CHECK(decode_with([](auto& c) { c.saves = ~std::uint64_t{0}; }) == log::cursor_fault::damaged); // the next would not be newer
     CHECK(decode_with([](auto& c) { ++c.filter_hash; }) == log::cursor_fault::damaged);
 }
 

@@ -96,7 +96,8 @@ inline std::uint64_t cursor_checksum(const cursor_header& h, std::string_view fi
     // What is whole and not understood is no damage: the next version may keep more here.
     if (h.version != log_format_version || h.flags != 0) return cursor_fault::unsupported;
     const cursor_place place{h.next_seq, h.walk_from};
-    if (place.walk_from == no_seq || place.walk_from > place.next || h.filter_hash != evbus::detail::xxh3(filter.data(), filter.size()))
+    constexpr std::uint64_t most_saves = std::uint64_t{1} << 63; // so that one more can always be counted
+    if (place.walk_from == no_seq || place.walk_from > place.next || h.saves >= most_saves || h.filter_hash != evbus::detail::xxh3(filter.data(), filter.size()))
         return cursor_fault::damaged;
     out = {{{h.bus_id[0], h.bus_id[1]}}, place, h.saves, h.saved_ns, std::string(filter)};
     return cursor_fault::none;
