@@ -2,71 +2,18 @@
 // nothing else is, and the log can be written again.
 #include "tests/log/log_fixture.hpp"
 
+#include "tests/support/failing_fs.hpp"
+#include "tests/support/fault_table.hpp"
+
 #include <atomic>
 #include <thread>
 
 using namespace log_test;
+using evbus_test::failing_file_system;
+using evbus_test::fault;
+namespace calls = evbus_test::calls;
 
 namespace {
-
-/// Passes everything on, but the k-th call that changes something fails, once or for good. A failing
-/// write leaves half of its bytes in the file, as a disk that runs full does.
-class failing_file_system final : public log::file_system {
-public:
-    failing_file_system(int k, bool for_good, int error) : k_(k), for_good_(for_good), error_(error) {}
-
-    int open(const std::string& p, int flags, unsigned mode) noexcept override {
-        return (flags & O_CREAT) != 0 && fails() ? -error_ : real_.open(p, flags, mode);
-    }
-    int close(int fd) noexcept override { return real_.close(fd); }
-    std::int64_t pread(int fd, void* to, std::size_t n, std::uint64_t at) noexcept override {
-        return real_.pread(fd, to, n, at);
-    }
-    std::int64_t write(int fd, const void* from, std::size_t n, std::uint64_t at) noexcept override {
-        if (half_done_ || fails()) {
-            half_done_ = !half_done_;
-            return half_done_ && n > 1 ? real_.write(fd, from, n / 2, at) : -error_;
-        }
-        return real_.write(fd, from, n, at);
-    }
-    // Cutting a file back needs no space: it goes on working on a full disk, unless told otherwise.
-    int truncate(int fd, std::uint64_t n) noexcept override { return stuck ? -EIO : real_.truncate(fd, n); }
-    int datasync(int fd) noexcept override { return fails() ? -error_ : real_.datasync(fd); }
-    int sync_dir(const std::string& p) noexcept override { return fails() ? -error_ : real_.sync_dir(p); }
-    int rename(const std::string& a, const std::string& b) noexcept override {
-        return fails() ? -error_ : real_.rename(a, b);
-    }
-    int unlink(const std::string& p) noexcept override { return real_.unlink(p); }
-    int mkdir(const std::string& p, unsigned mode) noexcept override { return fails() ? -error_ : real_.mkdir(p, mode); }
-    int list(const std::string& p, std::vector<std::string>& names) override { return real_.list(p, names); }
-    int stat(const std::string& p, log::file_info& out) noexcept override { return real_.stat(p, out); }
-    int fstat(int fd, log::file_info& out) noexcept override { return real_.fstat(fd, out); }
-    int space(const std::string& p, log::space_info& out) noexcept override { return real_.space(p, out); }
-    int try_lock(int fd) noexcept override { return real_.try_lock(fd); }
-
-    void fail_from_now_on() noexcept {
-        k_ = calls_ + 1;
-        for_good_ = true;
-    }
-    void heal() noexcept { k_ = 0; }
-
-    bool stuck = false; ///< files cannot be cut back either
-
-    [[nodiscard]] bool reached() const noexcept { return calls_ >= k_; }
-
-private:
-    bool fails() noexcept {
-        ++calls_;
-        return k_ != 0 && (for_good_ ? calls_ >= k_ : calls_ == k_);
-    }
-
-    log::file_system& real_ = log::posix();
-    int k_;
-    bool for_good_;
-    int error_;
-    int calls_ = 0;
-    bool half_done_ = false;
-};
 
 /// Writes 12 events through `files`, an append each, retrying once when `retry`. Counts what append
 /// reported as written.
@@ -93,45 +40,107 @@ seq_t run(test_log& t, failing_file_system& files, bool retry, log::append_statu
     return written;
 }
 
-void sweep(bool for_good, int error, log::append_status expected) {
+/// What stands in the log after `written` was reported, and that it can be gone on with. `tidy`: partial bytes were
+/// cut back at once, not left to recovery.
+bool is_sound(test_log& t, seq_t written, bool tidy) {
+    t.reopen();
+    bool fine = t.writer().next_seq() == written + 1;
+    if (tidy) fine = fine && t.quarantine().empty();
+    t.event("a", "after").write();
+    const lines got = t.read();
+    fine = fine && got.size() == written + 1;
+    for (seq_t s = 1; fine && s <= written; ++s)
+        fine = got[s - 1] == std::to_string(s) + " a " + std::to_string(s) + " @" + std::to_string(s);
+    fine = fine && got.back() == std::to_string(written + 1) + " a after @0";
+    t.reopen();
+    for (const notice& n : t.notices) fine = fine && n.kind != notice_kind::repaired;
+    return fine;
+}
+
+void sweep(fault how, int error, log::append_status expected, unsigned which = calls::changes) {
     for (int k = 1;; ++k) {
-        failing_file_system files(k, for_good, error);
+        failing_file_system files(k, how, error, which);
         test_log t(500);
         CAPTURE(k);
-        const seq_t written = run(t, files, !for_good, expected);
+        const seq_t written = run(t, files, how == fault::once && which == calls::changes, expected);
+        CAPTURE(std::string(calls::name_of(files.struck())));
+        const bool fine = is_sound(t, written, which == calls::changes);
+        CHECK(fine);
+        evbus_test::fault_table::instance().count("log writer", calls::name_of(files.struck()),
+                                                  std::string("call fails: ") + evbus_test::fault_names[static_cast<int>(how)], fine);
+        if (how == fault::short_io) CHECK(written == 12);
         if (!files.reached()) {
             CHECK(written == 12);
             CHECK(k > 20);
             break;
         }
-        t.reopen();
-        CHECK(t.writer().next_seq() == written + 1);
-        CHECK(t.quarantine().empty()); // partial bytes were cut back at once, not left to recovery
-        t.event("a", "after").write();
-        const lines got = t.read();
-        REQUIRE(got.size() == written + 1);
-        for (seq_t s = 1; s <= written; ++s)
-            CHECK(got[s - 1] == std::to_string(s) + " a " + std::to_string(s) + " @" + std::to_string(s));
-        CHECK(got.back() == std::to_string(written + 1) + " a after @0");
     }
 }
 
 } // namespace
 
 TEST_CASE("faults: the k-th call fails for want of space, once or for good: what was reported is there") {
-    sweep(false, ENOSPC, log::append_status::no_space);
-    sweep(true, ENOSPC, log::append_status::no_space);
+    sweep(fault::once, ENOSPC, log::append_status::no_space);
+    sweep(fault::for_good, ENOSPC, log::append_status::no_space);
+    sweep(fault::once, EDQUOT, log::append_status::no_space);
 }
 
 TEST_CASE("faults: the same with an error of the disk") {
-    sweep(false, EIO, log::append_status::io_failed);
-    sweep(true, EIO, log::append_status::io_failed);
+    sweep(fault::once, EIO, log::append_status::io_failed);
+    sweep(fault::for_good, EIO, log::append_status::io_failed);
+}
+
+TEST_CASE("faults: the same whatever call it is: reading, looking, opening and cutting back as well") {
+    sweep(fault::once, EIO, log::append_status::io_failed, calls::all);
+    sweep(fault::for_good, EIO, log::append_status::io_failed, calls::all);
+}
+
+TEST_CASE("faults: reads and writes that do half of what they are asked to are gone on with") {
+    sweep(fault::short_io, 0, log::append_status::ok, calls::all);
+}
+
+TEST_CASE("faults: every call of a start over a torn log fails: the next start has all of it") {
+    for (const fault how : {fault::once, fault::for_good}) {
+        for (int k = 1;; ++k) {
+            CAPTURE(k);
+            test_log t(500);
+            for (int s = 1; s <= 5; ++s) t.event("a", std::to_string(s), s).write();
+            t.crash();
+            t.append_bytes(t.segments().size() - 1, "half a commit");
+            failing_file_system files(k, how, EIO, calls::all);
+            try {
+                t.reopen(files);
+            } catch (const evbus::error& e) {
+                CHECK(std::string(e.what()).find(fs::path(t.dir).parent_path().string()) != std::string::npos); // says where
+            }
+            t.crash();
+            t.forget_batch();
+            CHECK(is_sound(t, 5, false));
+            CHECK(t.quarantine().size() == 1);
+            if (!files.reached()) break;
+        }
+    }
+}
+
+TEST_CASE("faults: once a sync has failed no other thread's succeeds: the system tells of a lost write once alone") {
+    failing_file_system files(0, fault::once, EIO);
+    test_log t;
+    t.reopen(files);
+    t.event("a", "1").write();
+    const log::sync_point mine = t.writer().current();
+    files.fail_from_now_on();
+    CHECK(mine.sync() == -EIO);
+    files.heal();
+    CHECK(mine.sync() == -EIO);
+    CHECK(t.writer().sync().status == log::append_status::sync_failed);
+    CHECK(t.writer().close().status == log::append_status::sync_failed);
+    CHECK(t.writer().synced() == no_seq);
 }
 
 TEST_CASE("faults: after a failed sync nothing more is accepted") {
     int calls = 0;
     for (int k = 1; k < 40; ++k) {
-        failing_file_system f(k, false, EIO);
+        failing_file_system f(k, fault::once, EIO);
         test_log v;
         try {
             v.reopen(f);
@@ -152,7 +161,7 @@ TEST_CASE("faults: after a failed sync nothing more is accepted") {
 }
 
 TEST_CASE("faults: when partial bytes cannot be cut back nothing is appended behind them") {
-    failing_file_system files(0, false, ENOSPC);
+    failing_file_system files(0, fault::once, ENOSPC);
     test_log t;
     t.reopen(files);
     t.event("a", "1").write();

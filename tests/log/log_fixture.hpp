@@ -135,6 +135,15 @@ public:
         ok(batch_.add_lost({s, s + n - 1}, gap_cause::recorder_lost));
         return *this;
     }
+    test_log& damaged(std::uint64_t n) {
+        const seq_t s = next();
+        ok(batch_.add_damage({s, s + n - 1}));
+        return *this;
+    }
+    test_log& left(std::string_view name) {
+        ok(batch_.add_member({member_no{7}, 1, log::member_change::left, 42, 6, name}));
+        return *this;
+    }
     test_log& joined(std::string_view name) {
         ok(batch_.add_member({member_no{7}, 1, log::member_change::joined, 42, 5, name}));
         return *this;

@@ -79,6 +79,9 @@ inline std::string wrong_with_going_on(const std::string& dir, history was, seq_
             if (!w.append(b).ok() || !w.close().ok()) return "cannot be written";
             last = s;
         }
+        const log::log_state deep = log::scan(log::posix(), {dir}, test_bus, log::scan_depth::all);
+        if (deep.fork) return "forked: " + *deep.fork;
+        if (deep.chain_breaks != 0) return "its chain is broken";
     } catch (const evbus::error& e) {
         return e.what();
     }

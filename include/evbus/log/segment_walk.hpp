@@ -25,7 +25,7 @@ struct segment_walk {
     bool sealed = false;          ///< a footer begins at `bytes`
     std::vector<hole> holes;      ///< breaks with a valid commit behind them
     std::uint64_t commits = 0;
-    std::uint64_t duplicates = 0; ///< equal commits, skipped
+    std::uint64_t duplicates = 0; ///< equal commits, and such as come late and out of their place: skipped
     std::uint64_t chain_breaks = 0; ///< commits that do not build on the one before, although none is missing
     bool fork = false;            ///< two different commits for the same seqs: the walk stopped there
     std::uint64_t fork_offset = 0;
@@ -49,6 +49,13 @@ struct believed {
     for (std::size_t i = seen.size(); i-- > 0 && seen[i].last + 1 >= h.first_seq;)
         if (seen[i].first == h.first_seq && seen[i].last == h.last_seq && seen[i].body_hash == h.body_hash)
             return true;
+    return false;
+}
+
+/// Has any of its seqs been believed already? One out of its place that comes late has not: those were a hole.
+[[nodiscard]] inline bool is_about(const std::vector<believed>& seen, const commit_header& h) noexcept {
+    for (const believed& b : seen)
+        if (b.first <= h.last_seq && h.first_seq <= b.last) return true;
     return false;
 }
 
@@ -88,7 +95,8 @@ template <class Visit>
             return out;
         }
         if (w == walk::commit && c.header.first_seq <= out.end.next - 1) {
-            if (!detail::is_known(seen, c.header)) {
+            const bool late = c.misplaced() && !detail::is_about(seen, c.header);
+            if (!late && !detail::is_known(seen, c.header)) {
                 out.fork = true;
                 out.fork_offset = at;
                 out.fork_end = c.end();
