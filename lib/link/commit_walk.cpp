@@ -168,10 +168,7 @@ found commit_walk::next(seq_t limit) {
             }
             if (h.first_seq > expect_) return give_hole(h.first_seq);
             if (!covers_seqs_ && log::covers_seqs(h) && epoch_changed()) return found::segment;
-            if (chain_known_ && h.previous_chain != chain_)
-                throw error(errc::damaged, {operation, path(),
-                                            "the commit of seq " + std::to_string(h.first_seq) + " does not build on the one before it",
-                                            "evlog verify tells more; evlog repair makes a log that is whole"});
+            if (chain_known_ && h.previous_chain != chain_) return give_hole(expect_);
             return take_commit();
         }
         if (w == log::walk::sealed && !told_sealed_) {

@@ -18,7 +18,7 @@ namespace link {
 enum class found : std::uint8_t {
     segment, ///< segment() begins, or goes on with another header
     commit,  ///< commit() and stored()
-    hole,    ///< hole(): seqs that the log should have; an empty one hid no seq but broke the chain
+    hole,    ///< hole(): seqs that the log should have; an empty one: what follows does not build on what came before
     sealed,  ///< the segment ends here for good
     end,     ///< nothing further at present
 };
@@ -38,8 +38,8 @@ public:
     [[nodiscard]] std::uint64_t chain() const noexcept { return chain_known_ ? chain_ : 0; }
     [[nodiscard]] bool chain_known() const noexcept { return chain_known_; }
 
-    /// What comes next, no commit beyond `limit`. Throws evbus::error: damaged (the chain is broken although no
-    /// commit is missing), not_found (retention took what comes next), wrong_version, and what the system reports.
+    /// What comes next, no commit beyond `limit`. Throws evbus::error: not_found (retention took what comes next),
+    /// wrong_version, foreign_log, and what the system reports.
     [[nodiscard]] found next(seq_t limit = max_seq);
 
     [[nodiscard]] const log::segment_header& segment() const noexcept { return header_; }

@@ -87,6 +87,7 @@ void exporter::add(found what) {
         m.first = walk_.hole().first;
         m.last = walk_.hole().last;
         counts_.missing += m.last + 1 - m.first;
+        ++counts_.holes;
         return append_mark(out_, m, bus_.seed());
     }
     case found::sealed: {
@@ -167,7 +168,7 @@ bool exporter::send(byte_sink& to) {
     // What has no seq of its own behind the last one, and the segment's seal, belong to the whole log.
     while (goes_on && whole_log_ && walk_.position() == how_.to + 1 && how_.limit() == max_seq) {
         const found what = walk_.next();
-        if (what != found::commit && what != found::sealed) break;
+        if (what == found::hole || what == found::end) break;
         add(what);
     }
     end(to);

@@ -19,7 +19,8 @@ namespace link {
 struct export_counts {
     seq_range seqs{};
     std::uint64_t commits = 0;
-    std::uint64_t missing = 0; ///< seqs in holes
+    std::uint64_t holes = 0;
+    std::uint64_t missing = 0; ///< seqs in holes; one that broke the chain alone has none
     std::uint64_t bytes = 0;   ///< gone out
     std::uint64_t bytes_expected = 0; ///< of the whole stream, about; 0 while following
 };
@@ -32,7 +33,7 @@ struct export_options {
     /// The last seq that may be given at present; max_seq: whatever the log has.
     std::function<seq_t()> limit = [] { return max_seq; };
     /// Waits until there may be something new, `ms` at most; true when it shall stop.
-    std::function<bool(int ms)> wait;
+    std::function<bool(int ms)> wait{};
     std::function<void(const export_counts&)> progress{};
 };
 

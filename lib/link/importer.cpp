@@ -115,11 +115,9 @@ void importer::take(const log::commit_header& h, std::span<const std::byte> stor
     expect_ = h.last_seq + 1;
     chain_ = log::chain_after(h, copy_.bus().seed());
     chain_known_ = true;
-    if (held_ && is_held(h)) {
-        ++counts_.compared;
-        return;
-    }
-    append(h, stored);
+    if (!held_ || !is_held(h)) return append(h, stored);
+    ++counts_.compared;
+    behind_hole_ = no_seq;
 }
 
 void importer::append(const log::commit_header& h, std::span<const std::byte> stored) {
@@ -135,13 +133,10 @@ void importer::append(const log::commit_header& h, std::span<const std::byte> st
     counts_.added.last = h.last_seq;
 }
 
-log::segment_header importer::header_for(seq_t first, std::uint64_t previous_chain) const {
+log::segment_header importer::header_for(seq_t first) const {
     log::segment_header out = *segment_;
-    if (out.first_seq != first) {
-        out.first_seq = first;
-        out.previous_last_seq = first - 1;
-        out.previous_chain = previous_chain;
-    }
+    if (out.first_seq != first) out.previous_last_seq = first - 1;
+    out.first_seq = first;
     return out;
 }
 
@@ -149,13 +144,24 @@ log::segment_header importer::header_for(seq_t first, std::uint64_t previous_cha
 void importer::open_segment_for(const log::commit_header& h) {
     const seq_t open = copy_.segment_first();
     const auto epoch = static_cast<epoch_t>(segment_->epoch);
-    const seq_t next = std::exchange(behind_hole_, no_seq);
-    if (next != no_seq && next != open) return copy_.begin_segment(header_for(h.first_seq, h.previous_chain));
-    if (open == no_seq || (segment_->first_seq > open && segment_->first_seq == h.first_seq))
-        return copy_.begin_segment(header_for(h.first_seq, h.previous_chain));
+    const bool behind_hole = std::exchange(behind_hole_, no_seq) != no_seq;
+    if (behind_hole && h.first_seq != open) {
+        log::segment_header first = header_for(h.first_seq);
+        first.previous_last_seq = h.first_seq - 1;
+        first.previous_chain = h.previous_chain;
+        return copy_.begin_segment(first, false);
+    }
+    const bool begins_there = segment_->first_seq == h.first_seq && segment_->first_seq > open;
+    if (open == no_seq || begins_there) return begin_segment(h);
     if (copy_.epoch() == epoch) return;
     if (open == h.first_seq) return copy_.change_epoch(epoch);
-    copy_.begin_segment(header_for(h.first_seq, h.previous_chain));
+    begin_segment(h);
+}
+
+void importer::begin_segment(const log::commit_header& h) {
+    log::segment_header first = header_for(h.first_seq);
+    if (segment_->first_seq != h.first_seq) first.previous_chain = h.previous_chain;
+    copy_.begin_segment(first, true);
 }
 
 void importer::take_hole(seq_range range) {
@@ -163,10 +169,11 @@ void importer::take_hole(seq_range range) {
         refuse(errc::damaged, "the stream names a hole that does not fit where it stands", "export again");
     expect_ = hole_end_ = range.last + 1;
     chain_known_ = false;
-    if (!copy_.empty() && expect_ < copy_.end().next) return;
-    if (held_ && expect_ == copy_.end().next && range.count() == 0) return;
-    counts_.missing += expect_ - std::max(copy_.empty() ? range.first : copy_.end().next, range.first);
+    const seq_t end = copy_.empty() ? range.first : copy_.end().next;
+    if (expect_ < end) return;
     behind_hole_ = expect_;
+    if (expect_ == end) return; // what has no seq of its own may be here already
+    counts_.missing += expect_ - std::max(end, range.first);
     held_.reset();
 }
 
@@ -181,8 +188,11 @@ void importer::take_end(const stream_mark& m) {
     if (m.last + 1 != expect_ || (chain_known_ && m.chain != chain_))
         refuse(errc::damaged, "the stream's end mark is not of this stream", "export again");
     // No seq of a hole at the log's end may come back: the next segment's name says so.
-    if (behind_hole_ != no_seq && segment_ && copy_.segment_first() != behind_hole_)
-        copy_.begin_segment(header_for(std::exchange(behind_hole_, no_seq), 0));
+    if (behind_hole_ != no_seq && behind_hole_ != copy_.end().next && segment_) {
+        log::segment_header next = header_for(std::exchange(behind_hole_, no_seq));
+        next.previous_chain = 0;
+        copy_.begin_segment(next, false);
+    }
     copy_.sync();
     whole_ = true;
 }

@@ -58,7 +58,8 @@ private:
     [[nodiscard]] bool advance_held();
     void append(const log::commit_header& h, std::span<const std::byte> stored);
     void open_segment_for(const log::commit_header& h);
-    [[nodiscard]] log::segment_header header_for(seq_t first, std::uint64_t previous_chain) const;
+    void begin_segment(const log::commit_header& h);
+    [[nodiscard]] log::segment_header header_for(seq_t first) const;
     void take_hole(seq_range range);
     void take_epoch(std::string_view line);
     void take_end(const stream_mark& m);

@@ -71,10 +71,10 @@ void log_copy::resume(const log::segment_state& newest) {
     resumed_ = true;
 }
 
-void log_copy::begin_segment(log::segment_header h) {
+void log_copy::begin_segment(log::segment_header h, bool builds_on) {
     seal();
     segment_.close();
-    if (h.first_seq == end_.next && !empty()) {
+    if (builds_on && !empty()) {
         h.previous_last_seq = end_.next - 1;
         h.previous_chain = end_.chain;
     }

@@ -49,9 +49,9 @@ public:
     /// The first seq of the segment that is written; no_seq when none is open.
     [[nodiscard]] seq_t segment_first() const noexcept { return segment_.is_open() ? open_first_ : no_seq; }
     [[nodiscard]] epoch_t epoch() const noexcept { return segment_.epoch(); }
-    /// Seals what is open, if it covers seqs, and begins a segment; its previous_* are filled in here unless
-    /// it begins behind a hole, where they are left as given.
-    void begin_segment(log::segment_header h);
+    /// Seals what is open, if it covers seqs, and begins a segment. Its previous_* are filled in here when it
+    /// builds on what the log has, and left as given behind a hole.
+    void begin_segment(log::segment_header h, bool builds_on);
     /// The open segment covers no seq yet: it becomes one of another epoch.
     void change_epoch(epoch_t to);
     /// Ends the open segment for good; none is open then. Nothing is done when it covers no seq.

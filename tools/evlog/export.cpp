@@ -138,11 +138,12 @@ private:
                     : c.seqs.first == evbus::no_seq ? std::to_string(c.commits) + " commits without seqs"
                                                     : "seqs " + std::to_string(c.seqs.first) + " to " + std::to_string(c.seqs.last);
             text += ", " + cli::format_size(c.bytes) + (where.empty() ? "" : ", to " + where);
-            if (c.missing != 0) text += "; " + cli::format_count(c.missing) + " seqs of the log are missing or damaged, and named as holes";
+            if (c.holes != 0)
+                text += "; " + cli::format_count(c.missing) + " seqs of the log are missing or damaged, and named as holes (evlog verify tells more)";
             cli::say("evlog", text);
         }
         if (how_it_ended == link::ending::stopped) return stopped();
-        return c.missing != 0 ? cli::exit_gaps : cli::exit_fine;
+        return c.holes != 0 ? cli::exit_gaps : cli::exit_fine;
     }
 
     const options* o_;
