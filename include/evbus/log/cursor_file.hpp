@@ -27,6 +27,11 @@ struct saved_cursor {
     std::uint64_t saves = 0; ///< counts up with every save
     std::int64_t saved_ns = 0;
     std::string filter; ///< its text, as docs/log-format.md says
+
+    /// By the number of saves, which may begin again at 0 behind the last u64.
+    [[nodiscard]] bool is_newer_than(const saved_cursor& other) const noexcept {
+        return static_cast<std::int64_t>(saves - other.saves) > 0;
+    }
 };
 
 enum class cursor_fault : std::uint8_t {
@@ -96,8 +101,7 @@ inline std::uint64_t cursor_checksum(const cursor_header& h, std::string_view fi
     // What is whole and not understood is no damage: the next version may keep more here.
     if (h.version != log_format_version || h.flags != 0) return cursor_fault::unsupported;
     const cursor_place place{h.next_seq, h.walk_from};
-    constexpr std::uint64_t most_saves = std::uint64_t{1} << 63; // so that one more can always be counted
-    if (place.walk_from == no_seq || place.walk_from > place.next || h.saves >= most_saves || h.filter_hash != evbus::detail::xxh3(filter.data(), filter.size()))
+    if (place.walk_from == no_seq || place.walk_from > place.next || h.filter_hash != evbus::detail::xxh3(filter.data(), filter.size()))
         return cursor_fault::damaged;
     out = {{{h.bus_id[0], h.bus_id[1]}}, place, h.saves, h.saved_ns, std::string(filter)};
     return cursor_fault::none;
@@ -126,7 +130,7 @@ struct cursor_copies {
     [[nodiscard]] const saved_cursor* best() const noexcept {
         const bool may_pass = current.fault == cursor_fault::damaged || current.fault == cursor_fault::missing;
         if (!current.is_whole()) return may_pass && before.is_whole() ? &before.saved : nullptr;
-        return before.is_whole() && before.saved.saves > current.saved.saves ? &before.saved : &current.saved;
+        return before.is_whole() && before.saved.is_newer_than(current.saved) ? &before.saved : &current.saved;
     }
     /// No event below it is needed, whichever of the two will be gone on from. Only with a best().
     [[nodiscard]] seq_t pin() const noexcept {

@@ -10,7 +10,6 @@
 #include <evbus/log/cursor_file.hpp>
 #include <evbus/log/lock_file.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -80,8 +79,8 @@ private:
         : fs_(&fs), dir_(std::move(dir)), at_(std::move(at)), mode_(mode), held_(std::move(held)), found_(read_cursor(fs, at_)) {
         const saved_cursor* best = found_.best();
         newest_is_current_ = best != nullptr && best == &found_.current.saved;
-        for (const cursor_copy* c : {&found_.current, &found_.before})
-            if (c->is_whole()) saves_ = std::max(saves_, c->saved.saves);
+        if (best != nullptr) saves_ = best->saves;
+        else if (found_.before.is_whole()) saves_ = found_.before.saved.saves; // beside one of a newer version
     }
 
     /// A file of its own each time: one whose sync failed is never synced again.
