@@ -7,10 +7,14 @@ import collections
 import pathlib
 import sys
 
-KINDS = ("killed", "stopped, goes on", "stopped for ever")
+KINDS = ("killed", "stopped, goes on", "stopped for ever", "a call fails", "power lost")
 
 
 def kind_of(fault: str) -> str:
+    if fault.startswith("call fails"):
+        return KINDS[3]
+    if fault.startswith("power"):
+        return KINDS[4]
     if fault.startswith("stopped for ever"):
         return KINDS[2]
     return KINDS[1] if fault.startswith("stopped") else KINDS[0]
@@ -46,7 +50,7 @@ def main() -> int:
         print_table("probe", by_probe)
         print()
     print_table("who", by_role, {role: str(len(probes)) for role, probes in probes_of.items()})
-    print(f"\n{len(by_probe)} probes, {total[0]} runs, {total[1]} passed")
+    print(f"\n{len(by_probe)} places, {total[0]} runs, {total[1]} passed")
     return 0 if total[0] == total[1] and total[0] > 0 else 1
 
 
