@@ -126,6 +126,7 @@ int gaps(const options& o, cli::output& out) {
     const seq_t limit = std::min(o.to, at.ring && at.ring->has_recorder() ? at.ring->frontier().written : evbus::max_seq);
     const std::uint64_t total = bytes_of({at.dir});
     log.seek(o.from != evbus::no_seq ? o.from : std::max<seq_t>(1, log.first_seq()));
+    const seq_t last = std::min(limit, log.last_seq());
     gap_list found(out, o.json);
     evbus::log::entry e;
     evbus::log::step s = evbus::log::step::end;
@@ -139,6 +140,9 @@ int gaps(const options& o, cli::output& out) {
     found.flush(0);
     shown.clear();
     out.flush();
+    if (s == evbus::log::step::end && log.position() <= last)
+        throw evbus::error(evbus::errc::damaged, {"list gaps", at.dir, "reading does not get past seq " + std::to_string(log.position()) + ", and the log goes up to seq " + std::to_string(last),
+                                                  "evlog verify says what is wrong there"});
     if (s == evbus::log::step::failed) throw evbus::error(evbus::errc::io, {"list gaps", "", log.failure(), "evlog verify looks further"});
     if (s == evbus::log::step::entry) {
         if (stop.asked()) cli::say("evlog", "stopped at seq " + std::to_string(log.position()) + ": what comes behind it was not looked at");
