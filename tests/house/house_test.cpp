@@ -27,7 +27,7 @@ std::string part_of(const std::string& path) {
         {"log_walk", {"log_walk"}},
         {"publisher", {"publisher", "slot_writer"}},
         {"subscriber", {"subscriber"}},
-        {"consumer", {"cursor", "consumer"}},
+        {"consumer", {"cursor", "consumer", "consume_status"}},
         {"worker", {"worker"}},
         {"all", {"evbus"}},
     };

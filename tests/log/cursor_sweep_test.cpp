@@ -94,7 +94,7 @@ void sweep_faults(fault how, int error, unsigned which, int saved_before) {
         }
         if (!files.reached()) {
             CHECK(p.kept == 230);
-            CHECK(k > 8);
+            CHECK(k > 4);
             return;
         }
         check(at, p, true);
