@@ -11,8 +11,10 @@
 namespace {
 
 constexpr const char* examples = "  evlog info md                  what the log of bus md holds\n"
-                                 "  evlog info /srv/copy/md --topics\n"
-                                 "Ends with 0, 3 (seqs are missing), 4 (damage) or 2 on an error.\n";
+                                 "  evlog verify /srv/copy/md      is it whole? evlog gaps says what it lacks\n"
+                                 "  evlog repair md --to /var/lib/evbus/md.new\n"
+                                 "  evlog retain md --help         each command has examples of its own\n"
+                                 "Most end with 0, 3 (seqs are missing), 4 (damage) or 2 on an error.\n";
 
 /// In the order of --help.
 constexpr evlog::subcommand (*all[])(cli::command&) = {

@@ -1,0 +1,58 @@
+// What a log holds, gathered from the footers of its segments; only a segment without one is read.
+#pragma once
+
+#include "lib/recorder/manifest.hpp"
+
+#include <evbus/log/epochs.hpp>
+#include <evbus/log/format.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace evlog {
+
+struct segment_facts {
+    evbus::seq_t first = evbus::no_seq;
+    std::uint64_t bytes = 0;
+    bool sealed = false;
+    bool compressed = false;
+    std::string trouble; ///< why nothing is known of it; empty when all is
+    evbus::log::segment_summary sums{};
+};
+
+struct topic_facts {
+    std::uint64_t count = 0; ///< frames
+    evbus::seq_t last = evbus::no_seq;
+    std::int64_t last_ns = 0; ///< 0 when it is not stamped, or cannot be read any more
+};
+
+struct log_facts {
+    std::string dir;
+    evbus::bus_id bus;
+    std::vector<std::string> names;  ///< of the bus, oldest first
+    std::string writer;              ///< who holds the log's lock; empty for nobody
+    std::vector<segment_facts> segments;
+    evbus::log::segment_summary sums{}; ///< of all
+    std::uint64_t bytes = 0;
+    std::uint64_t between = 0;       ///< seqs that lie between one segment's last and the next one's first
+    std::vector<evbus::recorder::manifest> runs;
+    std::size_t creations = 0;       ///< of the ring
+    std::size_t cursors = 0;
+    std::size_t quarantined = 0;     ///< files
+    std::uint64_t quarantined_bytes = 0;
+    std::map<std::string, topic_facts> topics;
+    std::uint64_t unnamed = 0;       ///< frames whose topic found no room in a footer
+
+    /// Events and fragments a second, over the time from the first to the last; 0 when it is not known.
+    [[nodiscard]] double rate() const;
+};
+
+/// Throws what keeps the log from being read at all. `with_topics`: the topics too.
+[[nodiscard]] log_facts gather(const std::string& dir, bool with_topics);
+
+/// One object.
+void append_json(std::string& out, const log_facts& f, bool segments, bool topics);
+
+} // namespace evlog
