@@ -15,7 +15,7 @@ TEST_CASE("kill: the recorder killed again and again at random moments; the log 
     for (std::size_t who = 1; who <= 2; ++who) authors.push_back(publishing(w, b, who, 600, 400));
     const int kills = rounds(25, 8);
     for (int i = 0; i < kills; ++i) {
-        evrecord recorder(w, {"--segment-bytes", "1MiB"});
+        evrecord recorder(w, {"--segment-bytes", "1MiB", "--keep-free", "0"});
         ::usleep(static_cast<useconds_t>(random.below(120'000)));
         recorder.kill();
     }

@@ -18,7 +18,7 @@ TEST_CASE("memory: recording and catching up a large log take a fixed and small 
     const std::uint64_t count = rounds<std::uint64_t>(120'000, 20'000); // about 240 MB
     world w({.slots = 1024, .slot_bytes = 4096, .pacing = pacing::strict});
     const bus on = w.bus();
-    evrecord recorder(w, {"--segment-bytes", "16MiB", "--sync", "none"});
+    evrecord recorder(w, {"--segment-bytes", "16MiB", "--sync", "none", "--keep-free", "0"});
     {
         const topic to("who.1");
         publisher pen(on);

@@ -19,7 +19,7 @@ struct compress_fixture : evtail_fixture {
                         std::to_string(i % 256) + " " + std::string(100, 'x'));
     }
     void create_paced() { create({.slots = 1024, .slot_bytes = 512, .pacing = evbus::pacing::paced, .log_dir = log()}); }
-    [[nodiscard]] process record_small() const { return record({"--segment-bytes", "1M", "--sync", "none"}); }
+    [[nodiscard]] process record_small() const { return record({"--segment-bytes", "1M", "--sync", "none", "--keep-free", "0"}); }
     void record_and_end() const {
         process p = record_small();
         publish_lines();

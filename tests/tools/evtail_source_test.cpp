@@ -60,7 +60,7 @@ TEST_CASE_FIXTURE(evtail_fixture, "evtail: ring and log are one stream") {
 
 TEST_CASE_FIXTURE(evtail_fixture, "evtail: a log alone, by its directory and by its bus, sealed and still open") {
     create({.slots = 256, .slot_bytes = 2048, .pacing = evbus::pacing::overwrite, .log_dir = log()});
-    process recorder = record({"--segment-bytes", "1M"});
+    process recorder = record({"--segment-bytes", "1M", "--keep-free", "0"});
     const std::string filler(1500, 'x');
     for (int i = 1; i <= 1500; ++i) {
         publish("a.b", std::to_string(i) + " " + filler);
@@ -114,7 +114,7 @@ TEST_CASE_FIXTURE(evtail_fixture, "evtail: damage in a log is told in its place;
 
 TEST_CASE_FIXTURE(evtail_fixture, "evtail: what retention took is a gap to who asks for it by seq only") {
     create({.slots = 256, .slot_bytes = 2048, .pacing = evbus::pacing::overwrite, .log_dir = log()});
-    process recorder = record({"--segment-bytes", "1M"});
+    process recorder = record({"--segment-bytes", "1M", "--keep-free", "0"});
     for (int i = 1; i <= 1500; ++i) {
         publish("a.b", std::to_string(i) + std::string(1500, '.'));
         if (i % 50 == 0) wait_written(static_cast<evbus::seq_t>(i));
