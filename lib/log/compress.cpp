@@ -4,6 +4,7 @@
 
 #include <evbus/error.hpp>
 #include <evbus/log/log_lock.hpp>
+#include <evbus/log/zstd.hpp> // what was written is read back
 
 #include <algorithm>
 #include <optional>
