@@ -27,6 +27,7 @@ struct tally {
     std::uint64_t voids = 0;     ///< nothing was published there
     std::uint64_t open = 0;      ///< fragments of events that are not whole yet
     std::array<std::uint64_t, gap_causes> gaps{}; ///< by gap_cause
+    std::uint64_t headless = 0;  ///< of filtered and gaps: parts of events whose beginning was not given
     std::uint64_t overwritten_while_reading = 0;  ///< of gaps[overwritten]: found while copying
 
     [[nodiscard]] std::uint64_t lost() const noexcept {
@@ -156,6 +157,7 @@ private:
     /// The rest of an event whose beginning this reader has not: begun before its start, or lost.
     template <class OnGap>
     void orphan(seq_t seq, OnGap&& on_gap) {
+        ++tally_.headless;
         if (last_gap_ == no_seq || by_first_frames_) ++tally_.filtered;
         else give_gap({{seq, seq}, gap_cause::incomplete, 1}, on_gap);
     }

@@ -17,8 +17,16 @@ public:
     both_reader(const evbus::bus& on, const evbus::read_options& how) : consumer_(on, how) {}
 
     rest poll(sink& to, seq_t last) override {
-        switch (consumer_.poll([&](const evbus::event& e) { to.event(e); }, [&](const evbus::gap& g) { to.gap(g); },
-                               {.max_events = events_a_poll, .last = last})) {
+        const std::uint64_t from_log = consumer_.from_log();
+        std::uint64_t bytes = 0;
+        const auto on_event = [&](const evbus::event& e) {
+            bytes += bytes_of(e);
+            to.event(e);
+        };
+        const evbus::consume_status s =
+            consumer_.poll(on_event, [&](const evbus::gap& g) { to.gap(g); }, {.max_events = events_a_poll, .last = last});
+        if (consumer_.from_log() == from_log) ring_bytes_ += bytes; // a poll gives events from one side only
+        switch (s) {
         case evbus::consume_status::delivered: return rest::more;
         case evbus::consume_status::caught_up: return rest::end;
         case evbus::consume_status::recorder_behind: return rest::behind;
@@ -31,17 +39,21 @@ public:
     void wait(std::chrono::nanoseconds limit) override { consumer_.wait(std::min(limit, longest_wait)); }
     seq_t next() const override { return consumer_.next(); }
     evbus::cursor_place place() const override { return consumer_.place(); }
+    std::uint64_t headless() const override { return consumer_.account().headless; }
     std::string failure() const override { return consumer_.failure(); }
     void add_to(read_counts& sum) const override {
         sum.from_log += consumer_.from_log();
         sum.from_ring += consumer_.account().events - consumer_.from_log();
         sum.voids += consumer_.account().voids;
+        sum.ring_bytes += ring_bytes_;
         sum.log_bytes += consumer_.log_stats().bytes;
+        sum.log_reads += consumer_.log_stats().reads;
         sum.log_commits += consumer_.log_stats().commits;
     }
 
 private:
     evbus::consumer consumer_;
+    std::uint64_t ring_bytes_ = 0;
 };
 
 class ring_reader final : public reader {
@@ -49,31 +61,38 @@ public:
     ring_reader(const evbus::bus& on, const evbus::read_options& how) : subscriber_(on, how) {}
 
     rest poll(sink& to, seq_t last) override {
+        const auto on_event = [&](const evbus::event& e) {
+            bytes_ += bytes_of(e);
+            to.event(e);
+        };
         const std::size_t given =
-            subscriber_.poll([&](const evbus::event& e) { to.event(e); }, [&](const evbus::gap& g) { to.gap(g); },
-                             {.max_events = events_a_poll, .last = last});
+            subscriber_.poll(on_event, [&](const evbus::gap& g) { to.gap(g); }, {.max_events = events_a_poll, .last = last});
         if (given != 0) return rest::more;
         return subscriber_.retired() ? rest::retired : rest::end;
     }
     void wait(std::chrono::nanoseconds limit) override { subscriber_.wait(std::min(limit, longest_wait)); }
     seq_t next() const override { return subscriber_.next(); }
+    std::uint64_t headless() const override { return subscriber_.losses().headless; }
     void add_to(read_counts& sum) const override {
         sum.from_ring += subscriber_.losses().events;
+        sum.ring_bytes += bytes_;
         sum.voids += subscriber_.losses().voids;
     }
 
 private:
     evbus::subscriber subscriber_;
+    std::uint64_t bytes_ = 0;
 };
 
 } // namespace
 
-bus_source::bus_source(evbus::bus on, std::vector<std::string> filters, std::vector<std::string> exclude, bool ring_alone)
-    : bus_(std::move(on)), filters_(std::move(filters)), exclude_(std::move(exclude)), ring_alone_(ring_alone),
+bus_source::bus_source(evbus::bus on, event_filter wanted, bool ring_alone)
+    : bus_(std::move(on)), wanted_(std::move(wanted)), ring_alone_(ring_alone),
       names_(bus_.log_dir(), bus_.id(), bus_.attach(evbus::ring::access::read_only)) {}
 
 std::unique_ptr<reader> bus_source::read(evbus::from where) {
-    const evbus::read_options how{.filters = filters_, .exclude = exclude_, .from = where, .name = "evtail"};
+    const evbus::read_options how{
+        .filters = wanted_.topics, .exclude = wanted_.exclude, .headers = wanted_.headers, .from = where, .name = "evtail"};
     if (ring_alone_) return std::make_unique<ring_reader>(bus_, how);
     return std::make_unique<both_reader>(bus_, how);
 }

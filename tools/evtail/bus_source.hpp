@@ -15,7 +15,7 @@ namespace evtail {
 class bus_source final : public source {
 public:
     /// `ring_alone`: what is gone from the ring is a gap, whatever the log has.
-    bus_source(evbus::bus on, std::vector<std::string> filters, std::vector<std::string> exclude, bool ring_alone);
+    bus_source(evbus::bus on, event_filter wanted, bool ring_alone);
 
     std::unique_ptr<reader> read(evbus::from where) override;
     seq_t head() override { return bus_.head(); }
@@ -29,8 +29,7 @@ public:
 
 private:
     evbus::bus bus_;
-    std::vector<std::string> filters_;
-    std::vector<std::string> exclude_;
+    event_filter wanted_;
     bool ring_alone_;
     publisher_names names_;
 };

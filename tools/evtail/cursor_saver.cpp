@@ -13,11 +13,13 @@ constexpr std::uint64_t save_every_events = 1'000'000;
 
 // What else than the topics decides which events are shown: a place says nothing about other ones.
 std::string other_choices(const options& o) {
-    return o.grep ? "-g " + *o.grep : std::string();
+    std::string all = o.grep ? "-g " + *o.grep : std::string();
+    for (const evbus::header_filter::wanted& h : o.wanted.headers.all()) all.append(all.empty() ? "" : " ").append("--header " + h.key + "=" + h.value);
+    return all;
 }
 
 evbus::cursor_options cursor_options_of(const options& o) {
-    return {.filters = o.filters, .exclude = o.exclude, .also = other_choices(o), .program = "evtail",
+    return {.filters = o.wanted.topics, .exclude = o.wanted.exclude, .also = other_choices(o), .program = "evtail",
             .on_notice = [](const evbus::notice& n) { cli::say("evtail", n.text); }};
 }
 

@@ -54,7 +54,7 @@ private:
 
 class dead_ring_source final : public source {
 public:
-    dead_ring_source(const std::string& path, std::vector<std::string> filters, std::vector<std::string> exclude);
+    dead_ring_source(const std::string& path, event_filter wanted);
 
     std::unique_ptr<reader> read(evbus::from where) override;
     seq_t head() override { return ring_.head(); }
@@ -66,8 +66,7 @@ public:
 
 private:
     dead_ring ring_;
-    std::vector<std::string> filters_;
-    std::vector<std::string> exclude_;
+    event_filter wanted_;
 };
 
 } // namespace evtail

@@ -16,9 +16,11 @@ namespace {
 
 class dead_place final : public reader {
 public:
-    dead_place(dead_ring& in, const std::vector<std::string>& filters, const std::vector<std::string>& exclude, evbus::from where)
-        : ring_(&in), clock_(in.clock(), in.description().stamps()), wanted_(filters, exclude) {
+    dead_place(dead_ring& in, const event_filter& wanted, evbus::from where)
+        : ring_(&in), clock_(in.clock(), in.description().stamps()), wanted_(wanted.topics, wanted.exclude),
+          headers_(wanted.headers) {
         wanted_.remember();
+        if (!headers_.empty()) deliver_.pick_by_first_frames();
         switch (where.what()) {
         case evbus::from::kind::head: next_ = in.head(); break;
         case evbus::from::kind::seq: next_ = where.first_seq(); break;
@@ -29,7 +31,10 @@ public:
         }
     }
     rest poll(sink& to, seq_t last) override {
-        const auto on_event = [&](const evbus::event& e) { to.event(e); };
+        const auto on_event = [&](const evbus::event& e) {
+            bytes_ += bytes_of(e);
+            to.event(e);
+        };
         const auto on_gap = [&](const evbus::gap& g) { to.gap(g); };
         const seq_t stop = std::min(last, ring_->head() - 1);
         const std::uint64_t before = deliver_.account().events;
@@ -43,8 +48,10 @@ public:
     }
     void wait(std::chrono::nanoseconds) override {}
     seq_t next() const override { return next_; }
+    std::uint64_t headless() const override { return deliver_.account().headless; }
     void add_to(read_counts& sum) const override {
         sum.from_ring += deliver_.account().events;
+        sum.ring_bytes += bytes_;
         sum.voids += deliver_.account().voids;
     }
 
@@ -66,6 +73,7 @@ private:
         if (!whole) return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
         switch (wanted_.judge(f.header.topic_hash, f.topic)) {
         case evbus::topic_verdict::accepted:
+            if (!headers_.lets_pass(f)) return deliver_.rejected(f.publisher(), on_gap);
             return deliver_.frame(seq, f, clock_.to_ns(f.header.published), on_event, on_gap);
         case evbus::topic_verdict::rejected: return deliver_.rejected(f.publisher(), on_gap);
         case evbus::topic_verdict::malformed: return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
@@ -77,17 +85,19 @@ private:
     dead_ring* ring_;
     ring::clock_view clock_;
     evbus::filter_set wanted_;
+    evbus::header_filter headers_;
     evbus::delivery deliver_;
+    std::uint64_t bytes_ = 0;
     seq_t next_ = 1;
 };
 
 } // namespace
 
-dead_ring_source::dead_ring_source(const std::string& path, std::vector<std::string> filters, std::vector<std::string> exclude)
-    : ring_(path), filters_(std::move(filters)), exclude_(std::move(exclude)) {}
+dead_ring_source::dead_ring_source(const std::string& path, event_filter wanted)
+    : ring_(path), wanted_(std::move(wanted)) {}
 
 std::unique_ptr<reader> dead_ring_source::read(evbus::from where) {
-    return std::make_unique<dead_place>(ring_, filters_, exclude_, where);
+    return std::make_unique<dead_place>(ring_, wanted_, where);
 }
 
 } // namespace evtail

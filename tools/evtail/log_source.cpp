@@ -26,10 +26,11 @@ seq_t last_creation(const std::string& dir) {
 
 class log_place final : public reader {
 public:
-    log_place(log_source& in, const std::string& dir, const std::vector<std::string>& filters,
-              const std::vector<std::string>& exclude, evbus::from where)
-        : source_(&in), walk_(evbus::log::posix(), dir, {in.id()}), wanted_(filters, exclude) {
+    log_place(log_source& in, const std::string& dir, const event_filter& wanted, evbus::from where)
+        : source_(&in), walk_(evbus::log::posix(), dir, {in.id()}), wanted_(wanted.topics, wanted.exclude) {
         wanted_.remember();
+        walk_.want_headers(wanted.headers);
+        if (!wanted.headers.empty()) deliver_.pick_by_first_frames();
         switch (where.what()) {
         case evbus::from::kind::head: next_ = in.head(); break;
         case evbus::from::kind::oldest: next_ = std::max<seq_t>(walk_.log().first_seq(), 1); break;
@@ -56,6 +57,7 @@ public:
         ::nanosleep(&nap, nullptr);
     }
     seq_t next() const override { return next_; }
+    std::uint64_t headless() const override { return deliver_.account().headless; }
     evbus::cursor_place place() const override { return {next_, deliver_.has_open() ? deliver_.oldest_open() : next_}; }
     std::string failure() const override { return const_cast<evbus::log_walk&>(walk_).log().failure(); }
     void add_to(read_counts& sum) const override {
@@ -63,6 +65,7 @@ public:
         sum.from_log += deliver_.account().events;
         sum.voids += deliver_.account().voids;
         sum.log_bytes += s.bytes;
+        sum.log_reads += s.reads;
         sum.log_commits += s.commits;
     }
 
@@ -76,15 +79,14 @@ private:
 
 } // namespace
 
-log_source::log_source(const std::string& dir, std::string bus_name, bool awaits_ring, std::vector<std::string> filters,
-                       std::vector<std::string> exclude)
-    : dir_(dir), bus_name_(std::move(bus_name)), awaits_ring_(awaits_ring), filters_(std::move(filters)),
-      exclude_(std::move(exclude)), log_(evbus::log::posix(), dir), names_(dir, log_.bus(), nullptr) {
+log_source::log_source(const std::string& dir, std::string bus_name, bool awaits_ring, event_filter wanted)
+    : dir_(dir), bus_name_(std::move(bus_name)), awaits_ring_(awaits_ring), wanted_(std::move(wanted)),
+      log_(evbus::log::posix(), dir), names_(dir, log_.bus(), nullptr) {
     look_for_bus();
 }
 
 std::unique_ptr<reader> log_source::read(evbus::from where) {
-    return std::make_unique<log_place>(*this, dir_, filters_, exclude_, where);
+    return std::make_unique<log_place>(*this, dir_, wanted_, where);
 }
 
 seq_t log_source::head() {

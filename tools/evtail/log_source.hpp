@@ -17,8 +17,7 @@ class log_source final : public source {
 public:
     /// The log in `dir`. `bus_name`, when not empty, is the bus it belongs to: while that one's recorder
     /// lives, nothing is read above what it says is written. `awaits_ring`: stale once the ring is there.
-    log_source(const std::string& dir, std::string bus_name, bool awaits_ring, std::vector<std::string> filters,
-               std::vector<std::string> exclude);
+    log_source(const std::string& dir, std::string bus_name, bool awaits_ring, event_filter wanted);
 
     std::unique_ptr<reader> read(evbus::from where) override;
     seq_t head() override;
@@ -37,8 +36,7 @@ private:
     std::string dir_;
     std::string bus_name_;
     bool awaits_ring_;
-    std::vector<std::string> filters_;
-    std::vector<std::string> exclude_;
+    event_filter wanted_;
     evbus::log::log_reader log_; ///< for its ends only
     std::optional<evbus::bus> bus_;
     std::int64_t looked_ns_ = 0;

@@ -2,8 +2,8 @@
 // one before, until enough was found.
 //
 // The hard case is an event larger than a slot: its frames may begin before the page they end in. A
-// page is therefore read from some way before its first seq on, and what ends there is left to the
-// page before. Memory: the pages that are kept, each 32 MiB or one of 4,096 seqs.
+// page that meets such frames is read again from some way before its first seq on, and what ends there
+// is left to the page before. Memory: the pages that are kept, each 32 MiB or one of 256 seqs.
 #pragma once
 
 #include "tools/evtail/page.hpp"
@@ -25,8 +25,12 @@ public:
     ending run(bool keep, const std::function<bool(page&&)>& take);
 
 private:
-    static constexpr std::uint64_t least_seqs = 4096;
+    /// Reads the page from `begin` on, which may lie before it. `bounded`: `overfull` once it takes too much memory.
+    ending fill(page& p, seq_t begin, bool bounded, bool& headless);
+
+    static constexpr std::uint64_t least_seqs = 256;
     static constexpr std::uint64_t most_seqs = 65536;
+    static constexpr std::uint64_t few = 1024; ///< matches in a page that need not be smaller the next time
     static constexpr std::size_t most_bytes = std::size_t{32} << 20;
 
     source* in_;

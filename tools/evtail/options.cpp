@@ -20,6 +20,7 @@ constexpr const char* examples =
     "  evtail md -f --from epoch              all since the bus was last created, then what comes\n"
     "  evtail md -f --cursor audit >>audit.txt  go on where the last such run ended, whatever ended it\n"
     "  evtail md --topics                     count, rate and last time of each topic\n"
+    "  evtail md --from begin --header correlation-id=4711   what belongs together\n"
     "  evtail --log /var/lib/evbus/md -r -n 3 the newest three of a log without its bus\n"
     "  evtail --ring /tmp/evbus.md.ring       what a copied ring still holds\n"
     "\n"
@@ -42,6 +43,12 @@ evbus::seq_t parse_seq(const std::string& text) {
     const std::uint64_t seq = cli::parse_count(text);
     if (seq == evbus::no_seq) refuse("'" + text + "'", "is no seq", "seqs begin at 1");
     return seq;
+}
+
+void add_header(options& o, const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) refuse("--header " + text, "is no KEY=VALUE", "write --header correlation-id=4711");
+    o.wanted.headers.add(text.substr(0, equals), text.substr(equals + 1));
 }
 
 void declare_range(cli::command& cmd, options& o) {
@@ -120,22 +127,25 @@ void check(const options& o) {
 std::variant<options, int> parse_options(int argc, const char* const* argv) {
     options o;
     bool utc = false;
+    std::vector<std::string> headers;
     cli::command cmd("evtail", "shows the events of a bus", examples);
     cmd.positional("BUS", o.bus, "name of the bus; not with --ring and --log", false);
-    cmd.positionals("FILTER", o.filters, "topics to show: a.b, a.*, a.>");
-    cmd.texts("-x,--exclude", o.exclude, "FILTER", "topics to leave out");
+    cmd.positionals("FILTER", o.wanted.topics, "topics to show: a.b, a.*, a.>");
+    cmd.texts("-x,--exclude", o.wanted.exclude, "FILTER", "topics to leave out");
+    cmd.texts("--header", headers, "KEY=VALUE", "events with this header; several: with all of them");
     declare_range(cmd, o);
     declare_end(cmd, o);
     declare_source(cmd, o);
     declare_output(cmd, o, utc);
     if (const auto code = cmd.parse(argc, argv)) return *code;
     if ((o.ring_file || o.log_dir) && !o.bus.empty()) {
-        o.filters.insert(o.filters.begin(), o.bus);
+        o.wanted.topics.insert(o.wanted.topics.begin(), o.bus);
         o.bus.clear();
     }
     o.format.zone = utc ? cli::zone::utc : cli::zone::local;
     o.format.colour = cli::use_colour(STDOUT_FILENO);
     try {
+        for (const std::string& h : headers) add_header(o, h);
         check(o);
     } catch (const evbus::error& e) {
         cli::say("evtail", std::string(e.what()) + "; see evtail --help");

@@ -4,6 +4,7 @@
 #include "tools/cli/units.hpp"
 #include "tools/cli/when.hpp"
 #include "tools/evtail/format.hpp"
+#include "tools/evtail/source.hpp"
 
 #include <evbus/ids.hpp>
 
@@ -32,8 +33,7 @@ enum class gap_policy : std::uint8_t {
 
 struct options {
     std::string bus; ///< empty with --ring or --log
-    std::vector<std::string> filters;
-    std::vector<std::string> exclude;
+    event_filter wanted;
     std::optional<std::string> ring_file;
     std::optional<std::string> log_dir;
     source_kind source = source_kind::automatic;

@@ -5,6 +5,7 @@
 #include <evbus/cursor.hpp>
 #include <evbus/event.hpp>
 #include <evbus/from.hpp>
+#include <evbus/header_filter.hpp>
 #include <evbus/ids.hpp>
 
 #include <chrono>
@@ -12,10 +13,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace evtail {
 
 using evbus::seq_t;
+
+/// The events that a reader gives, by what stands in front of their payloads.
+struct event_filter {
+    std::vector<std::string> topics{};
+    std::vector<std::string> exclude{};
+    evbus::header_filter headers{};
+};
 
 /// Takes what a reader gives, in the order of seqs.
 class sink {
@@ -34,12 +43,14 @@ enum class rest : std::uint8_t {
     failed,  ///< the log cannot be read at the moment; failure() says why
 };
 
-/// What was read, for --stats. Events are those that passed the topic filters.
+/// What was read, for --stats. Events are those that passed the event_filter.
 struct read_counts {
     std::uint64_t from_ring = 0;
     std::uint64_t from_log = 0;
     std::uint64_t voids = 0;
-    std::uint64_t log_bytes = 0;
+    std::uint64_t ring_bytes = 0; ///< of those events
+    std::uint64_t log_bytes = 0;  ///< read from its files
+    std::uint64_t log_reads = 0;  ///< in so many calls
     std::uint64_t log_commits = 0;
 };
 
@@ -54,9 +65,16 @@ public:
     [[nodiscard]] virtual seq_t next() const = 0;
     /// Where another reader would go on, also within an event that is not whole yet.
     [[nodiscard]] virtual evbus::cursor_place place() const { return {next(), next()}; }
+    /// Parts of events that it met without their beginning.
+    [[nodiscard]] virtual std::uint64_t headless() const = 0;
     [[nodiscard]] virtual std::string failure() const { return {}; }
     virtual void add_to(read_counts& sum) const = 0;
 };
+
+/// Bytes of an event as it stands in a slot, without its frame's header.
+[[nodiscard]] inline std::uint64_t bytes_of(const evbus::event& e) {
+    return e.topic().size() + e.headers().block().size() + e.payload().size();
+}
 
 class source {
 public:

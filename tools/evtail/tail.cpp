@@ -202,10 +202,10 @@ int tail::exit_code(ending how) const {
 
 void tail::say_stats() const {
     const auto number = [](std::uint64_t n) { return std::to_string(n); };
-    cli::say("evtail", "shown " + number(show_.shown()) + "; read " + number(read_.from_ring) + " events from the ring, " +
-                           number(read_.from_log) + " from the log (" + number(read_.log_bytes) + " bytes, " +
-                           number(read_.log_commits) + " commits); " + number(read_.voids) + " void seqs; " + number(show_.gaps()) +
-                           " gaps of " + number(show_.seqs_in_gaps()) + " seqs");
+    cli::say("evtail", "shown " + number(show_.shown()) + "; read " + number(read_.from_ring) + " events from the ring (" +
+                           number(read_.ring_bytes) + " bytes), " + number(read_.from_log) + " from the log (" + number(read_.log_bytes) +
+                           " bytes in " + number(read_.log_reads) + " reads, " + number(read_.log_commits) + " commits); " +
+                           number(read_.voids) + " void seqs; " + number(show_.gaps()) + " gaps of " + number(show_.seqs_in_gaps()) + " seqs");
 }
 
 } // namespace evtail
