@@ -7,6 +7,7 @@
 #include "lib/log/verify.hpp"
 #include "lib/recorder/manifest.hpp"
 
+#include <evbus/headers.hpp>
 #include <evbus/log/cursor_list.hpp>
 #include <evbus/log/epochs.hpp>
 
@@ -25,6 +26,16 @@ inline void settle(const test_log& t, std::size_t segment) {
     t.set_bytes(segment, b);
 }
 
+/// A frame that has headers before its topic.
+inline std::vector<std::byte> frame_with_headers(std::string_view topic, std::string_view payload) {
+    const headers some{{"type", "order"}, {"region", "eu"}};
+    const auto block = std::as_bytes(some.words());
+    std::vector<std::byte> out = make_frame(topic, payload);
+    out[offsetof(frame_header, flags)] |= std::byte{frame_flags::headers};
+    out.insert(out.begin() + sizeof(frame_header), block.begin(), block.end());
+    return out;
+}
+
 /// Five segments of two epochs: a plain one, a compressed one, one with a break and its index beside it,
 /// one of the same epoch behind that, and one of the next epoch that is still growing; all kinds of
 /// records; epochs, a manifest of a run, a cursor.
@@ -37,6 +48,9 @@ inline void make_golden(test_log& t) {
     t.options.segment_bytes = 2500;
     t.run_start().joined("gateway").anchor("begin");
     write(0, 4);
+    log::batch keyed(log::batch::least_capacity);
+    if (!keyed.add_frame(t.writer().next_seq(), 1100, frame_with_headers(topics[0], "with headers")) || !t.writer().append(keyed).ok())
+        std::abort();
     t.voids(3).lost(2).fragment(topics[2], "one half", 1500).event(topics[1], "", 0);
     for (int i = 10; t.writer().rolls() < 2; i += 6) write(i, 6);
     t.crash();
@@ -92,6 +106,11 @@ inline std::string tell(const std::string& root) {
     out << "bus " << to_string(r.bus()) << ", seqs " << r.first_seq() << " to " << r.last_seq() << ", last time " << r.last_time_ns() << "\n";
     r.seek(1);
     for (const std::string& line : drain(r)) out << line << "\n";
+    r.seek(1);
+    log::entry e;
+    while (r.next(e) == log::step::entry)
+        if (e.kind == log::entry_kind::frame)
+            for (const header& h : headers_view(e.frame.headers_block)) out << "header of " << e.seq() << ": " << h.key << "=" << h.value << "\n";
     for (const std::int64_t ns : {1002, 1500, 2000}) out << "at " << ns << ": seq " << r.seek_time(ns) << "\n";
     const log::log_state s = log::scan(log::posix(), dir, {}, log::scan_depth::all);
     for (const log::segment_state& one : s.segments)

@@ -51,7 +51,9 @@ TEST_CASE("golden: this version writes the same bytes") {
     test_log t;
     make_golden(t);
     const std::map<std::string, std::string> kept = files_of(golden);
-    for (const auto& [name, bytes] : files_of(t.dir)) {
+    for (const auto& file : files_of(t.dir)) {
+        const std::string& name = file.first;
+        const std::string& bytes = file.second;
         REQUIRE_MESSAGE(kept.count(name) == 1, name);
         log::segment_header h{};
         if (name.ends_with(".evseg")) std::memcpy(&h, bytes.data(), sizeof h);
