@@ -98,7 +98,7 @@ TEST_CASE_FIXTURE(evtail_fixture, "evtail --stats: what was read, and from where
     publish_numbers(20);
     const finished f = tail({"--stats", "-o", "cat"});
     CHECK(f.out_lines().size() == 10);
-    CHECK(f.err == "evtail: shown 10; read 20 events from the ring, 0 from the log (0 bytes, 0 commits); 0 void seqs; 0 gaps of 0 seqs\n");
+    CHECK(f.err == "evtail: shown 10; read 20 events from the ring (91 bytes), 0 from the log (0 bytes in 0 reads, 0 commits); 0 void seqs; 0 gaps of 0 seqs\n");
 }
 
 namespace {

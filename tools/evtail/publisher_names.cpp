@@ -65,6 +65,7 @@ void publisher_names::scan_segment(seq_t segment, seq_t creation, seq_t at) {
     const seq_t begin = std::max(done, segment);
     if (begin > at) return;
     log::log_reader in(log::posix(), log_dir_, {id_});
+    in.select({.topics = nullptr, .headers = nullptr, .frames = false});
     in.seek(begin);
     log::entry e;
     while (in.next(e, at) == log::step::entry)
