@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include <fcntl.h>
@@ -21,11 +21,13 @@ class small_disk {
 public:
     /// Made by the thread that starts all others: who was there before does not see it.
     explicit small_disk(unsigned mebibytes) {
-        static const bool apart = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+        static const int refused =
+            ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : errno;
         std::string name = (std::filesystem::temp_directory_path() / "evbus-disk-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) std::abort();
         dir_ = name;
-        mounted_ = apart && ::mount("tmpfs", dir_.c_str(), "tmpfs", 0, ("size=" + std::to_string(mebibytes) + "m").c_str()) == 0;
+        errno = refused;
+        mounted_ = refused == 0 && ::mount("tmpfs", dir_.c_str(), "tmpfs", 0, ("size=" + std::to_string(mebibytes) + "m").c_str()) == 0;
         if (!mounted_) why_not_ = std::string("no file system can be mounted here (") + std::strerror(errno) + ")";
     }
     ~small_disk() {
