@@ -135,7 +135,7 @@ void check_epochs(file_system& fs, const log_dir& dir, verify_report& out) {
     const int r = detail::read_text(fs, dir.epochs(), detail::max_epochs_bytes, text);
     if (r == -ENOENT) {
         if (!out.segments.empty())
-            out.found.add(about(severity::note, flaw::epochs, "epochs", "no creation of the bus is noted", "all segments", "nothing: seqs go on above the segments"));
+            out.found.add(about(severity::note, flaw::epochs, "epochs", "no creation of the bus is noted", "", "nothing: seqs go on above the segments"));
         return;
     }
     if (r < 0) {
@@ -231,7 +231,7 @@ verify_report verify(file_system& fs, const log_dir& dir, const verify_options& 
     const checked_segment* before = nullptr;
     for (checked_segment& s : out.segments) {
         if (before == nullptr) out.first = s.first;
-        join(s, before, end, out);
+        if (!out.bus.empty()) join(s, before, end, out);
         if (before == nullptr || s.covers_seqs() || s.first > end.next) end = s.end;
         add_up(s, out);
         out.found.add(findings(s.found));

@@ -113,7 +113,8 @@ private:
             [[fallthrough]];
         default:
             add(severity::damage, flaw::header, 0, fmt::format("it {}", to_string(fault)),
-                out_.bytes > sizeof h ? "its commits were checked one by one" : "", "evlog repair writes it anew");
+                ask_.bus.empty() || out_.bytes <= sizeof h ? "" : "its commits were checked one by one",
+                ask_.bus.empty() ? "bring it back from a copy" : "evlog repair writes it anew");
         }
         out_.header_fine = fault == segment_fault::none;
         if (out_.header_fine && h.previous_last_seq != out_.first - 1)
@@ -144,7 +145,7 @@ private:
             repeated += w.duplicates;
         }
         if (repeated != 0)
-            add(severity::note, flaw::repeated, 0, fmt::format("{} commits stand there twice, with the same contents", repeated), "readers take one of each", "nothing");
+            add(severity::note, flaw::repeated, 0, fmt::format("{} commits stand there once more, or late and out of their place", repeated), "readers pass over them", "nothing");
         out_.end = w.end;
         out_.valid_end = w.valid_end;
         out_.torn_last = w.torn_last;

@@ -78,5 +78,6 @@ TEST_CASE("evlog info: an empty log") {
     CHECK(f.code == 0);
     CHECK(has(f.out, "none yet"));
     CHECK(evlog({"verify", t.dir}).code == 0);
+    CHECK(evlog({"gaps", t.dir}).code == 0);
     CHECK(evlog({"info", "/no/such/dir"}).code == 2);
 }

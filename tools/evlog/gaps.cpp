@@ -119,6 +119,10 @@ int gaps(const options& o, cli::output& out) {
     if (o.from > o.to)
         throw evbus::error(evbus::errc::bad_option, {"list gaps", "--from " + std::to_string(o.from), "it lies behind --to " + std::to_string(o.to)});
     const cli::log_place at = cli::find_log("list gaps", o.log);
+    if (std::vector<seq_t> firsts; list_segments(evbus::log::posix(), {at.dir}, firsts) == 0 && firsts.empty()) {
+        cli::say("evlog", "there is no segment yet, and so no gap");
+        return cli::exit_fine;
+    }
     evbus::log::log_reader log(evbus::log::posix(), at.dir);
     const cli::stop_signal stop;
     cli::progress shown("evlog");
