@@ -184,8 +184,10 @@ bool write_tail_afresh(file_system& fs, const log_dir& dir, const log_state& sta
     try {
         last = write_copy(fs, dir, in, s.header, from, seed, file_mode);
         fail(fs.rename(fresh, segment_path(dir, first)), fresh);
-    } catch (...) {
+    } catch (const error& e) {
         fs.unlink(fresh);
+        // Notes alone are not worth a start that a full disk refuses: their loss hides no seq.
+        if (e.kind() == errc::no_space && walked.end.next == first && first != s.first) return false;
         throw;
     }
     fail(fs.sync_dir(dir.segments()), dir.segments());
@@ -225,14 +227,22 @@ void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, c
     std::vector<commit_id> twice;
     const segment_walk walked = walk_to(old, old_header, bus.seed(), newest - 1, at, &twice);
     fail(-walked.os_error, path);
-    if (twice.empty() || at.after.chain != fresh_header.previous_chain) return;
+    const bool holds_seqs = std::any_of(twice.begin(), twice.end(), [](const commit_id& c) { return c.last >= c.first; });
+    const bool could_be_copied = at.after.chain == fresh_header.previous_chain;
+    if (twice.empty() || (!could_be_copied && !holds_seqs)) return;
     std::vector<commit_id> copied;
     parting none;
     fail(-walk_to(fresh, fresh_header, bus.seed(), no_seq, none, &copied).os_error, segment_path(dir, newest));
     auto next = copied.begin();
     for (const commit_id& c : twice) {
-        next = std::find(next, copied.end(), c);
-        if (next == copied.end()) return; // no copy: scan() calls it a fork
+        next = could_be_copied ? std::find(next, copied.end(), c) : copied.end();
+        if (next == copied.end() && !holds_seqs) return;
+        if (next == copied.end())
+            throw error(errc::damaged,
+                        {"open log for writing", dir.root,
+                         fmt::format("the log is forked: {} begins below seq {}, which {} holds, and is no copy of its end",
+                                     segment_name(newest), twice.back().last + 1, segment_name(older)),
+                         "keep one of the two (evlog verify names them) and move the other away"});
     }
     cut(fs, dir, older, at.offset);
     if (notices)
