@@ -122,8 +122,8 @@ inline std::string tell(const std::string& root) {
     const log::verify_report v = log::verify(log::posix(), dir, {});
     out << "verify: " << v.sums.commits << " commits, " << v.sums.events << " events, " << v.sums.fragments << " fragments, " << v.sums.voids
         << " void, " << v.sums.lost << " lost, " << v.unreadable << " unreadable, chain breaks " << s.chain_breaks << "\n";
-    for (const log::epoch_record& e : log::read_epochs(log::posix(), dir))
-        out << "epoch " << to_string(e.epoch) << " from " << e.first_seq << " at " << e.time_ns << " " << e.boot_id << " " << e.name << "\n";
+    for (const log::epoch_record& made : log::read_epochs(log::posix(), dir))
+        out << "epoch " << to_string(made.epoch) << " from " << made.first_seq << " at " << made.time_ns << " " << made.boot_id << " " << made.name << "\n";
     for (const recorder::manifest& m : recorder::load_manifests(log::posix(), dir).runs)
         out << "run " << m.run << " of " << m.bus << " " << to_string(m.status) << ", seqs " << m.first_seq << " to " << m.last_seq
             << ", sync " << m.config.at("sync") << "\n";
