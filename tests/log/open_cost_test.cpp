@@ -86,7 +86,7 @@ TEST_CASE("open: after a clean end a log of 1,000 segments costs one opened file
     CHECK(all.end.running_max_ns == 1001);
 }
 
-TEST_CASE("open: after a crash the open segment is read once, and no other is opened") {
+TEST_CASE("open: after a crash the open segment is read once, and of the one before its end at most") {
     counting_file_system files;
     test_log t;
     fill(t, 50);
@@ -97,11 +97,11 @@ TEST_CASE("open: after a crash the open segment is read once, and no other is op
     REQUIRE(bytes > 2'000'000);
     t.reopen(files);
     CHECK(t.writer().next_seq() == 251);
-    REQUIRE(files.of.size() == 1);
-    CHECK(files.of.begin()->first == newest);
-    CHECK(files.bytes() >= bytes);
+    CHECK(files.of.size() <= 2);
+    CHECK(files.of[newest].bytes >= bytes);
     // The window is read anew where a commit crosses its end.
-    CHECK(files.bytes() <= bytes + bytes / 4);
+    CHECK(files.of[newest].bytes <= bytes + bytes / 4);
+    CHECK(files.bytes() - files.of[newest].bytes <= 8192);
 }
 
 TEST_CASE("open: a newest segment without a commit asks the one before, and time goes on from there") {

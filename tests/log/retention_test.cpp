@@ -295,19 +295,18 @@ TEST_CASE("retention: a reader whose listing was made in the midst of deletions 
     };
     racing_file_system files;
     eight e;
+    files.on_list = [](std::vector<std::string>& names) { names = {log::segment_name(1)}; }; // the others are still to come
     log::log_reader r(files, e.t.dir);
     log::entry entry;
     REQUIRE(r.next(entry) == log::step::entry); // within the first segment
-    int listings = 0;
     files.on_list = [&](std::vector<std::string>& names) {
-        if (++listings < 2) return; // it looks twice at a segment's end
-        std::erase(names, log::segment_name(2));
-        std::erase(names, log::segment_name(3));
-        CHECK(log::execute(log::posix(), {e.t.dir}, e.keep(5)).segments == 3);
-        files.on_list = nullptr;
+        (void)log::execute(log::posix(), {e.t.dir}, e.keep(5));
+        std::erase_if(names, [](const std::string& n) { return n <= log::segment_name(3); });
+        names.push_back(log::segment_name(1));
     };
     CHECK(drain(r) == lines{"gap 2-3 retention", "4 a 4 @4", "5 a 5 @5", "6 a 6 @6", "7 a 7 @7", "8 a 8 @8"});
     // A segment that is missing behind one that is there is damage as ever.
+    files.on_list = nullptr;
     log::log_reader again(files, e.t.dir);
     REQUIRE(again.next(entry) == log::step::entry);
     e.t.remove(1);
