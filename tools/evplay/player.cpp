@@ -30,6 +30,11 @@ player::player(const options& o, const cli::stop_signal& stop)
     if (o.to == o.log || (at_.ring && at_.ring->name() == o.to)) refuse_own();
     evbus::bus_options create = o.create;
     create.on_notice = [](const evbus::notice& n) { cli::say("evplay", n.text); };
+    // A bus that is there is taken as it is, with its log or without.
+    if (const std::optional<evbus::bus> there = cli::try_observe(o.to)) {
+        if (there->id() == walk_.log().bus()) refuse_own();
+        create.with_log = create.with_log || !there->log_dir().empty();
+    }
     bus_ = evbus::bus::open_or_create(o.to, create);
     if (bus_->id() == walk_.log().bus()) refuse_own();
     publisher_.emplace(*bus_, evbus::publisher_options{o.name, create.on_notice});
