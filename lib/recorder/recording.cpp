@@ -223,6 +223,9 @@ outcome recording::run(const std::atomic<bool>& stop) {
         o.reason = writer::why_sync_failed(e);
     }
     if (o.state == ring::recorder_state::ended) p.seal(o, syncs);
+    // What stands in the log when it halts is put on the disk: else the next start has to write it afresh, on a disk
+    // that may have no room for that.
+    else if (syncs.failure() == 0 && p.writes.sync().ok()) syncs.reached(p.writes.last_seq());
     mark(probe::record_sealed);
     o.recorded = {first, p.writes.last_seq()};
     p.ctl.end(o.state);
