@@ -1,4 +1,4 @@
-"""Prints the figures of ring_bench.json and peers_bench.json as the tables of docs/benchmarks.md.
+"""Prints the figures of all benchmarks, from their JSON, as the tables of docs/benchmarks.md.
 
 python3 bench/table.py RESULTS
 """
@@ -19,19 +19,23 @@ def spread(s, digits=3):
     return f"{s['median']:.{digits}g} ({s['min']:.{digits}g} .. {s['max']:.{digits}g})"
 
 
-ring, peers = experiments("ring_bench.json"), experiments("peers_bench.json")
+ours = experiments("ring_bench.json") + experiments("log_bench.json")
+peers = experiments("peers_bench.json") + experiments("log_peers_bench.json")
 
 print("| experiment | cores | figure | found: median (range) | goal | windows, discarded |\n|---|---|---|---|---|---|")
-for e in ring:
+for e in ours + experiments("log_peers_bench.json"):
     for g in e["goals"]:
         verdict = f"{g['goal']}: {'met' if g['met'] else '**missed**'}" if "goal" in g else ""
         discarded = e["discarded_moved"] + e["discarded_shared_core"]
         print(f"| {e['name']} | {e['cores']} | {g['of']} | {spread(g['found'])} | {verdict} | {e['windows']}, {discarded} |")
 
 print("\n| experiment | cores | candidate | median (range) | lost |\n|---|---|---|---|---|")
-shown = {"mean", "p50", "p99.9", "events", "each", "the first"}
-for e in ring + peers:
+shown = {"mean", "p50", "p99.9", "events", "each", "the first", "bytes of events", "bytes of the log", "append", "read back", "rate",
+         "sync p50", "sync p99", "longest write"}
+for e in ours + peers:
     for c in dict.fromkeys(f["candidate"] for f in e["figures"]):
         figures = [f for f in e["figures"] if f["candidate"] == c and f["metric"] in shown]
+        if not figures:
+            continue
         text = "; ".join(f"{f['metric']} {spread(f['value'])} {f['unit']}" for f in figures)
         print(f"| {e['name']} | {e['cores']} | {c} | {text} | {figures[0]['lost']} |")
