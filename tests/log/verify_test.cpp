@@ -4,6 +4,7 @@
 #include "lib/log/record_check.hpp"
 #include "lib/log/rescue.hpp"
 #include "lib/log/verify.hpp"
+#include "tests/support/failing_fs.hpp"
 
 using namespace log_test;
 
@@ -350,4 +351,32 @@ TEST_CASE("rescue: seqs that were given out and are gone from the end are owned 
     std::size_t kept = 0;
     for (const auto& e : fs::directory_iterator(to.dir + "/quarantine")) kept += e.file_size() != 0;
     CHECK(kept == 1);
+}
+
+TEST_CASE("rescue: whatever call fails, nothing is missing from the new log that is not told") {
+    rich_log t;
+    t.close();
+    const lines whole = frames_of(t.read());
+    for (const unsigned which : {evbus_test::calls::changes, evbus_test::calls::all})
+        for (int k = 1;; ++k) {
+            CAPTURE(which);
+            CAPTURE(k);
+            evbus_test::failing_file_system files(k, evbus_test::fault::once, EIO, which);
+            const new_place to(t);
+            log::rescue_options how;
+            how.bus = test_bus;
+            try {
+                const log::rescue_report done = log::rescue(files, {t.dir}, {to.dir}, how);
+                CHECK(damage_in(verified(to.dir)) == lines{});
+                if (frames_of(to.read(1)) != whole) CHECK(!done.left_out.empty());
+                // What was to be written and was not is never passed over.
+                if (which == evbus_test::calls::changes) CHECK(!files.reached());
+            } catch (const evbus::error& e) {
+                CHECK(std::string(e.what()).find("repair log") != std::string::npos);
+            }
+            if (!files.reached()) {
+                CHECK(k > 20);
+                break;
+            }
+        }
 }

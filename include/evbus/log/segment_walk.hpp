@@ -76,6 +76,11 @@ template <class Visit>
     std::uint64_t at = from;
     const std::int64_t size = in.size();
     out.bytes = size < 0 ? 0 : static_cast<std::uint64_t>(size);
+    if (size < 0) { // not known is not empty
+        out.valid_end = 0;
+        out.os_error = static_cast<int>(-size);
+        return out;
+    }
     if (out.bytes < at) {
         out.valid_end = 0;
         return out;
