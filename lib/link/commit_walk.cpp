@@ -38,7 +38,7 @@ void commit_walk::close() noexcept {
 void commit_walk::open(seq_t first) {
     segment_ = first;
     at_ = sizeof(log::segment_header);
-    told_segment_ = told_sealed_ = covers_seqs_ = looked_again_ = false;
+    told_segment_ = told_sealed_ = covers_seqs_ = looked_again_ = half_made_ = false;
     if (const int r = in_.open(*fs_, path(), bus_.seed()); r < 0) fail(-r);
     log::segment_header h{};
     switch (in_.read_header(bus_, first, h)) {
@@ -50,6 +50,7 @@ void commit_walk::open(seq_t first) {
     case log::segment_fault::foreign:
         throw error(errc::foreign_log, {operation, path(), "it belongs to bus " + to_string(log::bus_of(h)), "move it out of the log"});
     default:
+        half_made_ = in_.size() < static_cast<std::int64_t>(sizeof h);
         // Its commits may be whole all the same. What the header said is what they say, but for the epoch.
         h = {};
         h.magic = log::segment_magic;
@@ -144,6 +145,10 @@ bool commit_walk::epoch_changed() {
 found commit_walk::next(seq_t limit) {
     while (true) {
         if (!in_.is_open() && !reopen()) return found::end;
+        if (half_made_ && segments_.after(segment_) == no_seq) {
+            close();
+            return found::end;
+        }
         if (segment_ > expect_) return give_hole(segment_);
         if (!told_segment_) {
             told_segment_ = true;

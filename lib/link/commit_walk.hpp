@@ -73,6 +73,7 @@ private:
     log::commit_view commit_{};
     std::vector<std::byte> stored_;
     seq_t segment_ = no_seq;    ///< the one that in_ is open on
+    bool half_made_ = false;    ///< it is shorter than a header: somebody may be making it now
     bool told_segment_ = false;
     bool told_sealed_ = false;
     bool covers_seqs_ = false;  ///< a commit with seqs was given of this segment

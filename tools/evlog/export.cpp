@@ -7,12 +7,14 @@
 #include "tools/evlog/readable_limit.hpp"
 
 #include <evbus/error.hpp>
+#include <evbus/log/epochs.hpp>
 #include <evbus/log/log_reader.hpp>
 
 #include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -54,10 +56,19 @@ void check(const options& o) {
         refuse("standard output", "is a terminal, and a stream is no text", "send it on: evlog export ... | evlog import DIR, or > FILE");
 }
 
+/// A log that has no segment yet is known by its ring, or by the last creation of it.
+evbus::bus_id id_of(const cli::log_place& at) {
+    if (at.ring) return at.ring->id();
+    const std::vector<evbus::log::epoch_record> epochs = evbus::log::read_epochs(evbus::log::posix(), {at.dir});
+    std::vector<evbus::seq_t> segments;
+    if (evbus::log::list_segments(evbus::log::posix(), {at.dir}, segments) == 0 && segments.empty() && !epochs.empty()) return epochs.back().bus;
+    return evbus::log::log_reader(evbus::log::posix(), at.dir).bus();
+}
+
 class export_run {
 public:
     export_run(const options& o, const cli::stop_signal& stop)
-        : o_(&o), stop_(&stop), at_(cli::find_log("export log", o.log)), id_(evbus::log::log_reader(evbus::log::posix(), at_.dir).bus()),
+        : o_(&o), stop_(&stop), at_(cli::find_log("export log", o.log)), id_(id_of(at_)),
           limit_(at_.dir, id_, at_.ring) {
         settle();
     }
