@@ -235,7 +235,7 @@ asan) run_stages asan ;;
 tsan) run_stages tsan ;;
 fuzz)
     configure_asan
-    targets=${1:-"header members frame slots dead_ring segment commit footer texts"}
+    targets=${1:-"header members frame slots dead_ring segment commit footer texts import"}
     EVBUS_FUZZ_SECONDS=${2:-60} EVBUS_FUZZ_KEEP=1
     export EVBUS_FUZZ_SECONDS EVBUS_FUZZ_KEEP
     for target in $targets; do
