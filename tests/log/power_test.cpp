@@ -285,3 +285,30 @@ TEST_CASE("power: lost while what is on the disk, though nobody knew, is written
         CHECK(t.tried > 20);
     }
 }
+
+TEST_CASE("power: a log whose making was killed at any call is there after all, once something in it was durable") {
+    random_source random;
+    SHOW_SEED(random);
+    bool whole = false;
+    for (int k = 1; !whole; ++k) {
+        CAPTURE(k);
+        powered_log t(1 << 20);
+        t.files.dies_at = k;
+        try {
+            t.open();
+            static_cast<void>(t.append(1, 10));
+            whole = t.files.changes() < k;
+        } catch (const evbus::error&) {
+        }
+        t.kill();
+        t.was.clear();
+        t.files.dies_at = 0;
+        t.open();
+        for (seq_t s = 1; s < t.writer->next_seq(); ++s) t.was[s] = std::to_string(s) + " t " + std::to_string(s) + std::string(10, 'b') + " @1";
+        t.lose_power("log writer in a log whose making was killed", random, losses_a_step(8));
+        CHECK((t.append(1, 10).ok() && t.sync().ok() && t.append(1, 10).ok()));
+        CHECK(t.sync().ok());
+        CHECK(t.wrong == "");
+        REQUIRE(k < 100);
+    }
+}
