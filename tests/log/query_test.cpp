@@ -3,6 +3,8 @@
 // nothing but how much is read.
 #include "tests/log/query_fixture.hpp"
 
+#include "lib/log/compress.hpp"
+
 #include "tests/support/random.hpp"
 
 #include <deque>
@@ -176,6 +178,26 @@ TEST_CASE("query: a table that was cut answers as a whole one does") {
             CAPTURE(describe(q));
             check_same(ask(t.dir, q), ask(whole.dir(), q));
         }
+    }
+}
+
+TEST_CASE("query: compressed segments answer as they did before") {
+    random_source random;
+    CAPTURE(random.seed());
+    test_log t(400'000);
+    random_log made(random, t, 3);
+    const unindexed_copy whole(t);
+    const seq_t last = last_seq(t.dir);
+    std::size_t compressed = 0;
+    for (std::size_t s = 0; s + 1 < t.segments().size(); ++s) {
+        const seq_t first = *log::parse_segment_name(t.segments()[s]);
+        compressed += log::compress_segment(log::posix(), {t.dir}, first).outcome == log::compress_outcome::compressed ? 1U : 0U;
+    }
+    REQUIRE(compressed > 0);
+    for (int k = 0; k < 30; ++k) {
+        const question q = random_question(random, last);
+        CAPTURE(describe(q));
+        check_same(ask(t.dir, q), ask(whole.dir(), q));
     }
 }
 
