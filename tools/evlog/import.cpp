@@ -178,9 +178,11 @@ private:
     void tell(const link::importer& to) {
         meter_.clear();
         const link::import_counts& c = to.counts();
-        const bool nothing = c.added.first == evbus::no_seq;
+        // What did not become durable is not promised: it comes again.
+        const evbus::seq_range kept{c.added.first, std::min(c.added.last, to.durable())};
+        const bool nothing = kept.count() == 0;
         if (o_->quiet || (o_->follow && nothing)) return;
-        std::string text = nothing ? "imported nothing new" : "imported seqs " + std::to_string(c.added.first) + " to " + std::to_string(c.added.last);
+        std::string text = nothing ? "imported nothing new" : "imported seqs " + std::to_string(kept.first) + " to " + std::to_string(kept.last);
         text += " into " + o_->dir;
         if (c.compared != 0) text += "; " + cli::format_count(c.compared) + " commits were there already, and are the same";
         if (c.missing != 0) text += "; " + cli::format_count(c.missing) + " seqs could not be had from the other side";
