@@ -204,9 +204,15 @@ bool write_tail_afresh(file_system& fs, const log_dir& dir, const log_state& sta
 
 void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, const notice_hook& notices) {
     std::vector<seq_t> firsts;
-    const int listed = list_segments(fs, dir, firsts);
+    std::vector<std::string> names;
+    const int listed = fs.list(dir.segments(), names);
     if (listed != -ENOENT) fail(listed, dir.segments());
+    for (const std::string& name : names) {
+        if (const std::optional<seq_t> first = parse_segment_name(name)) firsts.push_back(*first);
+        if (name.ends_with(".evseg.fresh")) fs.unlink(dir.segments() + "/" + name); // a copy that never got its name
+    }
     if (firsts.size() < 2) return;
+    std::sort(firsts.begin(), firsts.end());
     const seq_t newest = firsts.back();
     const seq_t older = firsts[firsts.size() - 2];
     segment_reader fresh;

@@ -24,7 +24,7 @@ struct known_end {
     seq_t ring_from = max_seq; ///< the ring still has this seq and all above; max_seq: it has none
 };
 
-/// Step 3, when an earlier start did not come to it. Call before scan(). Throws when it cannot.
+/// Step 3, when an earlier start did not come to it; a copy that did not come to step 2 is removed. Call before scan(). Throws when it cannot.
 void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, const notice_hook& notices);
 
 /// Steps 1 to 3 for what the newest segment holds past `known.durable`. True when something was written: then

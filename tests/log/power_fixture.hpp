@@ -82,6 +82,8 @@ inline std::string wrong_with_going_on(const std::string& dir, history was, seq_
         const log::log_state deep = log::scan(log::posix(), {dir}, test_bus, log::scan_depth::all);
         if (deep.fork) return "forked: " + *deep.fork;
         if (deep.chain_breaks != 0) return "its chain is broken";
+        for (const auto& e : fs::directory_iterator(dir + "/segments"))
+            if (e.path().extension() == ".fresh") return "a copy was left behind";
     } catch (const evbus::error& e) {
         return e.what();
     }
