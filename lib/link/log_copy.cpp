@@ -24,12 +24,12 @@ log_copy::log_copy(log::file_system& fs, std::string dir, copy_options how)
     lock_ = log::log_lock::acquire(fs, dir_.root, "evlog import", {}, how_.file_mode);
     for (const std::string& d : {dir_.segments(), dir_.runs(), dir_.quarantine(), dir_.cursors()})
         if (const int r = log::make_dirs(fs, d, how_.dir_mode); r < 0) fail(-r, d);
-    log::log_state found = log::scan(fs, dir_, {});
+    // After a power loss the first segment may have no header; the epochs, which came before it, name the bus.
+    epochs_ = log::read_epochs(fs, dir_);
+    log::log_state found = log::scan(fs, dir_, epochs_.empty() ? bus_id{} : epochs_.back().bus);
     check(found);
     log::repair(fs, dir_, found, how_.file_mode, how_.on_notice);
-    epochs_ = log::read_epochs(fs, dir_);
     bus_ = found.bus;
-    if (bus_.empty() && !epochs_.empty()) bus_ = epochs_.back().bus;
     end_ = found.end;
     if (found.empty()) return;
     first_ = found.segments.front().first;
