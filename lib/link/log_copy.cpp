@@ -28,6 +28,10 @@ log_copy::log_copy(log::file_system& fs, std::string dir, copy_options how)
     epochs_ = log::read_epochs(fs, dir_);
     log::log_state found = log::scan(fs, dir_, epochs_.empty() ? bus_id{} : epochs_.back().bus);
     check(found);
+    if (cut_at_break(found) || (!found.empty() && found.segments.back().must_go())) {
+        log::repair(fs, dir_, found, how_.file_mode, how_.on_notice);
+        found = log::scan(fs, dir_, found.bus);
+    }
     log::repair(fs, dir_, found, how_.file_mode, how_.on_notice);
     bus_ = found.bus;
     end_ = found.end;
@@ -36,6 +40,24 @@ log_copy::log_copy(log::file_system& fs, std::string dir, copy_options how)
     resume(found.segments.back());
     // What a former import wrote and did not sync may be in the page cache alone.
     sync();
+}
+
+/// A break in the newest segment is what a power loss left, as a rule, and what stands behind it was not durable:
+/// it goes to quarantine and comes again from the other side. True when repair has to do that.
+bool log_copy::cut_at_break(log::log_state& found) {
+    if (found.empty()) return false;
+    log::segment_state& s = found.segments.back();
+    const bool headless = s.header_fault != log::segment_fault::none;
+    if (s.sealed || (!headless && s.walk.holes.empty()) || s.must_go()) return false;
+    s.walk.torn_last = std::max(s.walk.torn_last, s.last());
+    if (headless) {
+        s.walk.end.next = s.first;
+        return true;
+    }
+    s.walk.valid_end = s.walk.holes.front().offset;
+    s.walk.end.next = s.walk.holes.front().range.first;
+    s.walk.holes.clear();
+    return true;
 }
 
 void log_copy::check(const log::log_state& found) const {

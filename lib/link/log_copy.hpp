@@ -64,6 +64,7 @@ public:
     void sync();
 
 private:
+    [[nodiscard]] static bool cut_at_break(log::log_state& found);
     void check(const log::log_state& found) const;
     void resume(const log::segment_state& newest);
     void write();
