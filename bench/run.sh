@@ -17,7 +17,7 @@ mkdir -p "$results"
 } | tee "$results/machine.txt"
 
 code=0
-for name in ring_bench log_bench ${EVBUS_BENCH_PEERS:+peers_bench log_peers_bench}; do
+for name in ring_bench log_bench log_query ${EVBUS_BENCH_PEERS:+peers_bench log_peers_bench}; do
     "$programs/$name" --dir "$results" --json="$results/$name.json" --csv="$results/$name.csv" "$@" >"$results/$name.txt" || code=$?
     cat "$results/$name.txt"
 done
