@@ -172,7 +172,9 @@ const char* to_string(compress_outcome o) noexcept {
 
 void remove_leftovers(file_system& fs, const log_dir& dir) {
     std::vector<std::string> names;
-    check(fs.list(dir.segments(), names), dir.segments());
+    const int r = fs.list(dir.segments(), names);
+    if (r == -ENOENT) return;
+    check(r, dir.segments());
     for (const std::string& name : names) {
         if (!name.ends_with(suffix)) continue;
         const std::string segment = name.substr(0, name.size() - suffix.size());

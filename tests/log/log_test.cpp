@@ -156,3 +156,23 @@ TEST_CASE("log: of a log that is not there, not a log, or another bus's the read
     t.options.bus = other_bus;
     CHECK_THROWS_AS(t.reopen(), evbus::error);
 }
+
+TEST_CASE("log: one that a ring's creation has begun, and no recorder has come to, is an empty log of its bus") {
+    test_log t;
+    t.crash();
+    fs::remove_all(log::log_dir{t.dir}.segments());
+    CHECK_THROWS_AS(log::log_reader(log::posix(), t.dir), error);
+    log::append_epoch(log::posix(), {t.dir}, {epoch_t{5}, 1, 10, "boot", test_bus, "md"});
+    std::vector<seq_t> firsts{7};
+    CHECK(log::list_segments(log::posix(), {t.dir}, firsts) == 0);
+    CHECK(firsts.empty());
+    log::log_reader r(log::posix(), t.dir);
+    CHECK(r.bus() == test_bus);
+    CHECK(r.first_seq() == no_seq);
+    CHECK(r.last_seq() == no_seq);
+    CHECK(drain(r).empty());
+    t.reopen();
+    t.event("a", "1").write();
+    CHECK(drain(r) == lines{"1 a 1 @0"});
+    CHECK_THROWS_AS(log::log_reader(log::posix(), t.dir + "/elsewhere"), error);
+}

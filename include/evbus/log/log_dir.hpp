@@ -62,11 +62,13 @@ struct log_dir {
     return seq && *seq != no_seq ? seq : std::nullopt;
 }
 
-/// The first seqs of all segments, ascending, into `out`; 0 or -errno.
+/// The first seqs of all segments, ascending, into `out`; 0 or -errno. None, and 0, for a log that its
+/// ring's creation has begun and no recorder has come to: it has epochs, and no segments/ yet.
 [[nodiscard]] inline int list_segments(file_system& fs, const log_dir& dir, std::vector<seq_t>& out) {
     std::vector<std::string> names;
     out.clear();
     const int r = fs.list(dir.segments(), names);
+    if (file_info info; r == -ENOENT && fs.stat(dir.epochs(), info) == 0) return 0;
     if (r < 0) return r;
     for (const std::string& name : names)
         if (const std::optional<seq_t> seq = parse_segment_name(name)) out.push_back(*seq);

@@ -34,7 +34,8 @@ class log_reader {
 public:
     /// Opens the log in `dir`, standing at its first seq. Throws errc::not_found (no log there),
     /// permission, not_a_bus (no readable segment in a log that has some), foreign_log,
-    /// wrong_version or unknown_feature. A log without segments is fine when a bus is expected.
+    /// wrong_version or unknown_feature. A log without segments is fine when a bus is expected,
+    /// or its epochs name one.
     log_reader(file_system& fs, std::string dir, reader_options options = {});
 
     [[nodiscard]] const bus_id& bus() const noexcept { return bus_; }

@@ -22,7 +22,10 @@ public:
     /// Looks at the directory. 0 or -errno.
     [[nodiscard]] int refresh() {
         file_info info;
-        if (const int r = fs_->stat(path_, info); r < 0) return r;
+        if (const int r = fs_->stat(path_, info); r < 0) {
+            settled_ = false;
+            return r == -ENOENT ? list_segments(*fs_, dir_, firsts_) : r;
+        }
         if (settled_ && info.modified_ns == modified_ns_) return 0;
         timespec t{};
         ::clock_gettime(CLOCK_REALTIME, &t);

@@ -1,6 +1,7 @@
 // log_reader: opening, the ends of the log, and seeking by time.
 #pragma once
 
+#include <evbus/log/epochs.hpp>
 #include <evbus/log/log_reader.hpp>
 
 namespace evbus {
@@ -10,7 +11,8 @@ namespace detail {
 
 inline constexpr const char* reading = "open log for reading";
 
-/// The bus of the newest segment whose header passes its checks; throws for a newer version.
+/// The bus of the newest segment whose header passes its checks, or, where there is no segment yet, of the
+/// last creation of its ring. Throws for a newer version.
 inline bus_id bus_of_segments(file_system& fs, const segment_list& segments) {
     segment_fault worst = segment_fault::no_segment;
     for (std::size_t i = segments.firsts().size(); i-- > 0;) {
@@ -27,6 +29,9 @@ inline bus_id bus_of_segments(file_system& fs, const segment_list& segments) {
                         {reading, path, to_string(fault), "read it with the version of evbus that wrote it"});
         if (fault != segment_fault::no_segment) worst = fault;
     }
+    if (segments.empty())
+        if (const std::vector<epoch_record> epochs = read_epochs(fs, segments.dir()); !epochs.empty() && !epochs.back().bus.empty())
+            return epochs.back().bus;
     throw error(errc::not_a_bus,
                 {reading, segments.dir().segments(),
                  worst == segment_fault::no_segment ? "no segment of evbus is in it"
@@ -128,8 +133,8 @@ inline seq_t log_reader::seek_time(std::int64_t ns) {
         std::size_t at = middle;
         std::optional<std::int64_t> begins;
         while (at > low && !(begins = first_running_max(all[at]))) --at; // one without commits says nothing
-        if (at == low || *begins < ns) low = middle;
-        else high = at;
+        if (at == low) high = middle;
+        else (*begins < ns ? low : high) = at;
     }
     for (std::size_t i = low; i < all.size(); ++i) {
         segment_reader in;
