@@ -247,7 +247,7 @@ found commit_walk::leave_segment(bool broken, bool& again) {
     list();
     const seq_t successor = segments_.after(segment_);
     const bool is_gone = segments_.holding(segment_) == segment_ && !in_.source().is_at(path());
-    if (successor == no_seq && is_gone) { // recovery moved it away and began another of its name
+    if ((successor == no_seq || successor > expect_) && is_gone) { // recovery began another of its name: that may go further
         close();
         again = true;
         return found::end;

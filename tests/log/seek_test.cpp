@@ -165,3 +165,22 @@ TEST_CASE("seek: times that go back and forth, with footers and without, over da
         }
     }
 }
+
+TEST_CASE("seek: a segment that holds no commit yet, or none that can be read, hides no time before it") {
+    for (const std::size_t empty : {std::size_t{1}, std::size_t{2}, std::size_t{3}}) {
+        CAPTURE(empty);
+        test_log t;
+        for (int i = 1; i <= 9; ++i) {
+            t.event("a", std::to_string(i), i * 10).write();
+            if (i % 3 == 0) REQUIRE(t.writer().close().ok());
+        }
+        t.crash();
+        if (empty == 3) test_log::spit(log::segment_path({t.dir}, 10), ""); // just made
+        else t.truncate(empty, sizeof(log::segment_header));
+        for (std::int64_t ns = 5; ns < 90; ns += 10) {
+            CAPTURE(ns);
+            log::log_reader r(log::posix(), t.dir, {test_bus});
+            CHECK(r.seek_time(ns) == find_time_slowly(t.dir, ns));
+        }
+    }
+}

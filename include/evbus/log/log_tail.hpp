@@ -64,7 +64,7 @@ private:
     void advance() {
         in_.refresh();
         if (const auto sum = seal(); sum && sum->first_seq == first_ && sum->last_seq >= last_) {
-            sealed_ = true;
+            sealed_ = sum->last_seq >= first_; // one without seqs is gone on with
             last_ = sum->last_seq;
             if (sum->commits != 0) running_max_ns_ = sum->running_max_ns;
             return;

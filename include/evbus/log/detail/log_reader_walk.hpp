@@ -206,9 +206,16 @@ inline step log_reader::leave_at_end() {
         looked_again_ = true;
         return step::entry;
     }
+    if (successor == next_) return open_segment(successor, gap_cause::damage);
+    const std::string path = segment_path(segments_.dir(), segment_);
+    const bool is_there = in_.source().is_at(path);
+    if (file_info now; !is_there && fs_->stat(path, now) == 0) {
+        // Written afresh by a later recorder, it may go on where the file read here ends.
+        leave_segment();
+        return step::entry;
+    }
     // A listing that was made while retention deletes may name this segment still, and not the next one any more.
-    const bool begins_later = segments_.firsts().front() == successor ||
-                              !in_.source().is_at(segment_path(segments_.dir(), segment_));
+    const bool begins_later = segments_.firsts().front() == successor || !is_there;
     return open_segment(successor, begins_later ? gap_cause::retention : gap_cause::damage);
 }
 
