@@ -134,7 +134,7 @@ TEST_CASE_FIXTURE(play_fixture, "evplay: never on the log's own bus, and what is
     CHECK(has(f.err, "does not fit"));
 }
 
-TEST_CASE_FIXTURE(play_fixture, "evplay: sample files recorded, exported, imported and played come out byte for byte") {
+TEST_CASE_FIXTURE(play_fixture, "evplay: sample files recorded, verified, compressed, exported, imported and played come out byte for byte") {
     const std::filesystem::path samples = std::filesystem::path(EVBUS_SOURCE_DIR) / ".." / "shared" / "data" / "loghub";
     if (!std::filesystem::exists(samples)) {
         MESSAGE("skipped: no sample files in ", samples.string());
@@ -161,11 +161,24 @@ TEST_CASE_FIXTURE(play_fixture, "evplay: sample files recorded, exported, import
             CHECK((f.out == text));
         }
     };
+    const auto verify = [](const std::string& dir) { return run({support::tool("evlog"), "verify", dir}).code; };
+    const auto stored = [](const std::string& dir) {
+        std::uintmax_t bytes = 0;
+        for (const auto& e : std::filesystem::directory_iterator(dir + "/segments")) bytes += e.file_size();
+        return bytes;
+    };
+    check_lines(log());
+    CHECK(verify(log()) == 0);
+    const std::uintmax_t plain = stored(log());
+    REQUIRE(run({support::tool("evlog"), "compress", log()}).code == 0);
+    CHECK(stored(log()) < plain / 2);
+    CHECK(verify(log()) == 0);
     check_lines(log());
     const std::string copy = log() + "-copy", played = log() + "-played";
     const finished stream = run({support::tool("evlog"), "export", log()});
     REQUIRE(stream.code == 0);
     REQUIRE(run({support::tool("evlog"), "import", copy}, stream.out).code == 0);
+    CHECK(verify(copy) == 0);
     check_lines(copy);
     // On a stage with a log of its own, whose recorder paces the player.
     const evbus::bus there = evbus::bus::create(stage.name(), {.slots = 1024, .slot_bytes = 512, .pacing = evbus::pacing::strict, .log_dir = played});
@@ -176,6 +189,7 @@ TEST_CASE_FIXTURE(play_fixture, "evplay: sample files recorded, exported, import
     CHECK(f.code == 0);
     REQUIRE(there.wait_written(there.head() - 1, std::chrono::seconds(30)));
     CHECK(end(second) == 0);
+    CHECK(verify(played) == 0);
     check_lines(played);
     const finished types = tail_of({"--log", played, "-n", "1", "-F", "%h"});
     CHECK(has(types.out, "type=" + files.back().first));
