@@ -1,73 +1,9 @@
 // What verify says about logs that were harmed byte by byte, and what rescue makes of them.
-#include "tests/log/log_fixture.hpp"
+#include "tests/log/verify_fixture.hpp"
 
 #include "lib/log/record_check.hpp"
-#include "lib/log/rescue.hpp"
-#include "lib/log/verify.hpp"
-#include "tests/support/failing_fs.hpp"
 
 using namespace log_test;
-
-namespace {
-
-using log::flaw;
-using log::severity;
-
-log::verify_report verified(const std::string& dir, bool growing = false) {
-    log::verify_options how;
-    how.growing = growing;
-    return log::verify(log::posix(), {dir}, how);
-}
-
-/// Two sealed segments and one that was left by a crash; every kind of record.
-struct rich_log : test_log {
-    rich_log() : test_log(700) {
-        joined("gateway").run_start().event("a.b", "one", 1000).event("a.c", "two", 1500).write();
-        voids(3).write();
-        fragment("a.b", std::string(200, 'f'), 1700).lost(2).write();
-        event("a.b", std::string(300, 'x'), 1600).anchor("here").write();
-        event("a.d", "three", 1800).write();
-        event("a.e", std::string(100, 'y'), 1900).write();
-        event("a.b", std::string(90, 'z'), 2000).write();
-        event("a.b", "last", 2100).write();
-        crash();
-    }
-};
-
-std::vector<std::string> damage_in(const log::verify_report& r) {
-    std::vector<std::string> out;
-    for (const log::finding& f : r.found.kept())
-        if (f.weight == severity::damage) out.push_back(std::string(to_string(f.kind)) + " " + f.file + ": " + f.what);
-    return out;
-}
-
-/// A place for a repaired log, gone with the test.
-struct new_place {
-    std::string dir;
-    explicit new_place(const test_log& t) : dir(t.dir + ".new") { fs::create_directory(dir); }
-    ~new_place() { fs::remove_all(dir); }
-    std::vector<std::string> read(seq_t from) const {
-        log::log_reader r(log::posix(), dir, {test_bus});
-        r.seek(from);
-        return drain(r);
-    }
-};
-
-log::rescue_report rescued(const test_log& t, const new_place& to) {
-    log::rescue_options how;
-    how.bus = test_bus;
-    return log::rescue(log::posix(), {t.dir}, {to.dir}, how);
-}
-
-/// Frames alone: notes of members move with their commits, gaps may become larger.
-std::vector<std::string> frames_of(const std::vector<std::string>& all) {
-    std::vector<std::string> out;
-    for (const std::string& line : all)
-        if (line.find(" @") != std::string::npos) out.push_back(line);
-    return out;
-}
-
-} // namespace
 
 TEST_CASE("verify: a log with every kind of record, sealed segments and a crashed end is whole") {
     rich_log t;
@@ -316,67 +252,4 @@ TEST_CASE("verify: a commit that skips seqs, repeats one or miscounts is told") 
         longer[0] = std::byte{0xf8};
         CHECK(faults(sealed, longer) == lines{"5-6 a record whose length runs past its commit", "1-0 another number of records than its header says"});
     });
-}
-
-TEST_CASE("rescue: a whole log is carried over with its chain, so that a mirror can go on") {
-    rich_log t;
-    t.close();
-    const new_place to(t);
-    const log::rescue_report done = rescued(t, to);
-    CHECK(done.holes == 0);
-    CHECK(done.left_out.empty());
-    CHECK(to.read(1) == t.read());
-    const log::verify_report a = verified(t.dir);
-    const log::verify_report b = verified(to.dir);
-    REQUIRE(a.segments.size() == b.segments.size());
-    for (std::size_t i = 0; i < a.segments.size(); ++i) {
-        CHECK(a.segments[i].first == b.segments[i].first);
-        CHECK(a.segments[i].end.chain == b.segments[i].end.chain);
-    }
-}
-
-TEST_CASE("rescue: seqs that were given out and are gone from the end are owned up to, and a torn tail is kept") {
-    rich_log t;
-    const std::size_t newest = t.segments().size() - 1;
-    t.truncate(newest, t.bytes(newest).size() - 5);
-    const new_place to(t);
-    log::rescue_options how;
-    how.bus = test_bus;
-    how.known_last = 20;
-    const log::rescue_report done = log::rescue(log::posix(), {t.dir}, {to.dir}, how);
-    CHECK(done.last == 20);
-    CHECK(to.read(13) == lines{"gap 13-20 damage"});
-    REQUIRE(done.left_out.size() == 1);
-    CHECK(done.left_out[0].find("quarantine/") != std::string::npos);
-    std::size_t kept = 0;
-    for (const auto& e : fs::directory_iterator(to.dir + "/quarantine")) kept += e.file_size() != 0;
-    CHECK(kept == 1);
-}
-
-TEST_CASE("rescue: whatever call fails, nothing is missing from the new log that is not told") {
-    rich_log t;
-    t.close();
-    const lines whole = frames_of(t.read());
-    for (const unsigned which : {evbus_test::calls::changes, evbus_test::calls::all})
-        for (int k = 1;; ++k) {
-            CAPTURE(which);
-            CAPTURE(k);
-            evbus_test::failing_file_system files(k, evbus_test::fault::once, EIO, which);
-            const new_place to(t);
-            log::rescue_options how;
-            how.bus = test_bus;
-            try {
-                const log::rescue_report done = log::rescue(files, {t.dir}, {to.dir}, how);
-                CHECK(damage_in(verified(to.dir)) == lines{});
-                if (frames_of(to.read(1)) != whole) CHECK(!done.left_out.empty());
-                // What was to be written and was not is never passed over.
-                if (which == evbus_test::calls::changes) CHECK(!files.reached());
-            } catch (const evbus::error& e) {
-                CHECK(std::string(e.what()).find("repair log") != std::string::npos);
-            }
-            if (!files.reached()) {
-                CHECK(k > 20);
-                break;
-            }
-        }
 }
