@@ -1,5 +1,7 @@
 #include "lib/log/fresh_tail.hpp"
 
+#include "lib/log/index.hpp"
+
 #include <evbus/detail/system.hpp>
 #include <evbus/log/batch.hpp>
 #include <evbus/log/epochs.hpp>
@@ -67,6 +69,23 @@ void cut(file_system& fs, const log_dir& dir, seq_t segment, std::uint64_t at) {
     const file f(fs, fd);
     fail(f.truncate(at), path);
     fail(f.datasync(), path);
+}
+
+/// A segment that was cut is not the newest any more, and without a footer: an .evidx stands for it, so that nobody
+/// takes it for one that lost its end. A full disk puts that off to the next start.
+void index_what_stays(file_system& fs, const log_dir& dir, seq_t segment, const bus_id& bus, unsigned mode) {
+    const std::string path = segment_path(dir, segment);
+    segment_reader in;
+    segment_header h{};
+    segment_index_file there;
+    fail(in.open(fs, path, bus.seed()), path);
+    const auto bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(in.size(), 0));
+    if (in.read_header(bus, segment, h) != segment_fault::none || open_index(fs, dir, segment, bytes, bus, there)) return;
+    segment_walk walked;
+    const segment_index index = build_index(in, {bus.seed(), h.previous_chain, 0, segment}, walked);
+    fail(-walked.os_error, path);
+    const int r = write_index(fs, dir, index, bytes, bus, mode);
+    if (r != -ENOSPC && r != -EDQUOT) fail(r, index_path(dir, segment));
 }
 
 /// Writes commits one behind the other, each naming its new place.
@@ -191,7 +210,10 @@ bool write_tail_afresh(file_system& fs, const log_dir& dir, const log_state& sta
         throw;
     }
     fail(fs.sync_dir(dir.segments()), dir.segments());
-    if (first != s.first) cut(fs, dir, s.first, from.offset);
+    if (first != s.first) {
+        cut(fs, dir, s.first, from.offset);
+        index_what_stays(fs, dir, s.first, state.bus, file_mode);
+    }
     if (notices)
         notices({notice_kind::repaired,
                  fmt::format("log {}: the last run did not end well, and {} to the disk: {} written afresh to segment {}",
@@ -202,7 +224,7 @@ bool write_tail_afresh(file_system& fs, const log_dir& dir, const log_state& sta
     return true;
 }
 
-void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, const notice_hook& notices) {
+void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, unsigned file_mode, const notice_hook& notices) {
     std::vector<seq_t> firsts;
     std::vector<std::string> names;
     const int listed = fs.list(dir.segments(), names);
@@ -226,7 +248,8 @@ void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, c
     if (fresh.read_header(bus, newest, fresh_header) != segment_fault::none) return;
     fail(old.open(fs, path, bus.seed()), path);
     if (old.read_header(bus, older, old_header) != segment_fault::none) return;
-    if (footer.open(old.source(), older, bus.seed()))
+    const bool sealed = footer.open(old.source(), older, bus.seed());
+    if (sealed)
         if (const auto sum = footer.summary(); sum && sum->last_seq < newest) return;
 
     parting at;
@@ -235,6 +258,7 @@ void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, c
     fail(-walked.os_error, path);
     const bool holds_seqs = std::any_of(twice.begin(), twice.end(), [](const commit_id& c) { return c.last >= c.first; });
     const bool could_be_copied = at.after.chain == fresh_header.previous_chain;
+    if (twice.empty() && !sealed && walked.holes.empty()) index_what_stays(fs, dir, older, bus, file_mode);
     if (twice.empty() || (!could_be_copied && !holds_seqs)) return;
     std::vector<commit_id> copied;
     parting none;
@@ -251,6 +275,7 @@ void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, c
                          "keep one of the two (evlog verify names them) and move the other away"});
     }
     cut(fs, dir, older, at.offset);
+    index_what_stays(fs, dir, older, bus, file_mode);
     if (notices)
         notices({notice_kind::repaired,
                  fmt::format("log {}: seqs {} to {} stood in two segments, since writing them afresh was interrupted: "

@@ -25,7 +25,8 @@ struct known_end {
 };
 
 /// Step 3, when an earlier start did not come to it; a copy that did not come to step 2 is removed. Call before scan(). Throws when it cannot.
-void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, const notice_hook& notices);
+void finish_fresh_tail(file_system& fs, const log_dir& dir, const bus_id& bus, unsigned file_mode,
+                       const notice_hook& notices);
 
 /// Steps 1 to 3 for what the newest segment holds past `known.durable`. True when something was written: then
 /// `state` is stale. Call after repair(). Nothing is done for a segment whose ring lived in another boot of this

@@ -66,7 +66,7 @@ log_writer log_writer::open(file_system& fs, std::string dir, const log_options&
 }
 
 void log_writer::recover() {
-    finish_fresh_tail(*fs_, dir_, options_.bus, notices_);
+    finish_fresh_tail(*fs_, dir_, options_.bus, options_.file_mode, notices_);
     log_state found = scan(*fs_, dir_, options_.bus, scan_depth::newest, options_.stop);
     if (found.fork)
         throw error(errc::damaged, {"open log for writing", dir_.root, "the log is forked: " + *found.fork,

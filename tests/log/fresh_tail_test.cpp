@@ -1,4 +1,5 @@
 // What is written afresh and what is not; and what does not read back any more.
+#include "lib/log/verify.hpp"
 #include "tests/log/log_fixture.hpp"
 
 #include <evbus/detail/system.hpp>
@@ -132,4 +133,17 @@ TEST_CASE("afresh: a segment that begins within the one before and is no copy of
         CHECK(std::string(e.what()).find("forked") != std::string::npos);
     }
     CHECK(t.bytes(0) == before);
+}
+
+TEST_CASE("afresh: the segment that was cut has an index in its footer's place, so that nobody takes it for damaged") {
+    killed_log t(2);
+    t.reopen();
+    CHECK_FALSE(log::verify(log::posix(), {t.dir}, {}).has_damage());
+    REQUIRE(fs::remove(log::index_path({t.dir}, 1))); // the disk was full, or it was killed before that
+    CHECK(log::verify(log::posix(), {t.dir}, {}).has_damage());
+    t.crash();
+    t.options.end = {};
+    t.reopen();
+    CHECK_FALSE(log::verify(log::posix(), {t.dir}, {}).has_damage());
+    CHECK(t.read() == all);
 }
