@@ -130,7 +130,24 @@ bool commit_walk::reopen() {
                                       "retention deleted seqs " + std::to_string(expect_) + " to " + std::to_string(first - 1) + " meanwhile",
                                       "begin again with what the log has now, into another directory"});
     open(segments_.holding(expect_));
+    pass_what_was_given();
     return true;
+}
+
+/// Another file has the segment's name now: compressed, or written afresh. Commits without seqs that were given of
+/// the old one are told from those to come by the chain alone.
+void commit_walk::pass_what_was_given() {
+    if (!chain_known_) return;
+    bool covers = false;
+    for (std::uint64_t at = at_; in_.read_header_only(at, commit_) == log::walk::commit && !commit_.misplaced() && commit_.header.first_seq <= expect_;) {
+        at = commit_.end();
+        covers |= log::covers_seqs(commit_.header);
+        if (log::chain_after(commit_.header, bus_.seed()) != chain_) continue;
+        at_ = at;
+        covers_seqs_ = covers;
+        break;
+    }
+    in_.refresh();
 }
 
 /// A segment without seqs may have been given to the ring's next epoch after its header was read.

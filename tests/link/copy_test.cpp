@@ -170,3 +170,26 @@ TEST_CASE("copy: the epoch of a segment that was given to another ring before it
     CHECK(import(copy.dir, stream_of(t.dir)).error == "");
     CHECK(same_segments(t.dir, copy.dir));
 }
+
+TEST_CASE("copy: a log that is compressed while it is followed gives no commit twice, also none without seqs") {
+    test_log t;
+    t.event("a", std::string(500, 'x')).write();
+    t.run_start().write();
+    t.joined("gateway").write();
+    t.close();
+    evbus::link::commit_walk walk(log::posix(), t.dir, test_bus);
+    lines seen;
+    const auto look = [&] {
+        for (evbus::link::found what; (what = walk.next()) != evbus::link::found::end;) {
+            if (what == evbus::link::found::hole) seen.push_back("hole");
+            if (what == evbus::link::found::commit) seen.push_back(range_text({walk.commit().first_seq, walk.commit().last_seq}));
+        }
+    };
+    look();
+    REQUIRE(log::compress_segment(log::posix(), {t.dir}, 1, {}).outcome == log::compress_outcome::compressed);
+    look();
+    CHECK(seen == lines{"1-1", "2-1", "2-1"});
+    t.event("a", "2").write();
+    look();
+    CHECK(seen == lines{"1-1", "2-1", "2-1", "2-2"});
+}
