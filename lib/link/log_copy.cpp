@@ -1,5 +1,7 @@
 #include "lib/link/log_copy.hpp"
 
+#include "lib/link/copy_end.hpp"
+#include "lib/log/fresh_tail.hpp"
 #include "lib/log/index.hpp"
 
 #include <evbus/error.hpp>
@@ -24,45 +26,34 @@ log_copy::log_copy(log::file_system& fs, std::string dir, copy_options how)
     lock_ = log::log_lock::acquire(fs, dir_.root, "evlog import", {}, how_.file_mode);
     for (const std::string& d : {dir_.segments(), dir_.runs(), dir_.quarantine(), dir_.cursors()})
         if (const int r = log::make_dirs(fs, d, how_.dir_mode); r < 0) fail(-r, d);
+    log::sync_names(fs, dir_);
     // After a power loss the first segment may have no header; the epochs, which came before it, name the bus.
     epochs_ = log::read_epochs(fs, dir_);
+    if (!epochs_.empty()) log::finish_fresh_tail(fs, dir_, epochs_.back().bus, how_.file_mode, how_.on_notice);
     log::log_state found = log::scan(fs, dir_, epochs_.empty() ? bus_id{} : epochs_.back().bus);
-    check(found);
-    if (cut_at_break(found) || (!found.empty() && found.segments.back().must_go())) {
-        log::repair(fs, dir_, found, how_.file_mode, how_.on_notice);
-        found = log::scan(fs, dir_, found.bus);
-    }
+    check_version(found);
+    if (settle_end(fs, dir_, found, how_.file_mode, how_.on_notice)) found = log::scan(fs, dir_, found.bus);
+    check_version(found);
+    check_fork(found);
     log::repair(fs, dir_, found, how_.file_mode, how_.on_notice);
     bus_ = found.bus;
-    end_ = found.end;
+    end_ = proven_ = found.end;
     if (found.empty()) return;
+    durable_ = end_.next - 1;
     first_ = found.segments.front().first;
     resume(found.segments.back());
-    // What a former import wrote and did not sync may be in the page cache alone.
-    sync();
 }
 
-/// A break in the newest segment is what a power loss left, as a rule, and what stands behind it was not durable:
-/// it goes to quarantine and comes again from the other side. True when repair has to do that.
-bool log_copy::cut_at_break(log::log_state& found) {
-    if (found.empty()) return false;
-    log::segment_state& s = found.segments.back();
-    const bool headless = s.header_fault != log::segment_fault::none;
-    if (s.sealed || (!headless && s.walk.holes.empty()) || s.must_go()) return false;
-    s.walk.torn_last = std::max(s.walk.torn_last, s.last());
-    if (headless) {
-        s.walk.end.next = s.first;
-        return true;
-    }
-    s.walk.valid_end = s.walk.holes.front().offset;
-    s.walk.end.next = s.walk.holes.front().range.first;
-    s.walk.holes.clear();
-    return true;
+log_copy::~log_copy() {
+    if (!broken_ && !empty() && !is_known_durable(*fs_, dir_, proven_)) note_durable(*fs_, dir_, proven_, how_.file_mode);
 }
 
-void log_copy::check(const log::log_state& found) const {
+void log_copy::check_fork(const log::log_state& found) const {
     if (found.fork)
         throw error(errc::damaged, {operation, dir_.root, "the log there is forked: " + *found.fork, "evlog verify tells more"});
+}
+
+void log_copy::check_version(const log::log_state& found) const {
     if (found.refused)
         throw error(errc::wrong_version, {operation, dir_.root, *found.refused, "use the newer version of evbus here too"});
 }
@@ -90,11 +81,12 @@ void log_copy::resume(const log::segment_state& newest) {
     if (walked.valid_end < walked.bytes || newest.sealed)
         if (const int r = segment_.shared()->truncate(walked.valid_end); r < 0) fail(-r, path);
     open_first_ = newest.first;
-    resumed_ = true;
+    synced_ = segment_.offset();
 }
 
 void log_copy::begin_segment(log::segment_header h, bool builds_on) {
     seal();
+    if (segment_.is_open()) sync(); // it has no seq, but what it has is to be there with what follows
     segment_.close();
     if (builds_on && !empty()) {
         h.previous_last_seq = end_.next - 1;
@@ -103,7 +95,6 @@ void log_copy::begin_segment(log::segment_header h, bool builds_on) {
     if (const int r = segment_.create(*fs_, dir_, h, how_.file_mode); r < 0) fail(-r, log::segment_path(dir_, h.first_seq));
     open_first_ = h.first_seq;
     synced_ = 0;
-    resumed_ = false;
     if (empty()) first_ = h.first_seq;
     end_.chain = h.previous_chain;
     end_.next = h.first_seq;
@@ -143,19 +134,11 @@ void log_copy::sync() {
     if (broken_) return; // a sync that came after a failed one would prove nothing
     if (segment_.is_open()) {
         write();
-        if (const int r = segment_.shared()->datasync(); r < 0) {
-            take_back();
-            fail(-r, log::segment_path(dir_, open_first_));
-        }
+        if (const int r = segment_.shared()->datasync(); r < 0) fail(-r, log::segment_path(dir_, open_first_));
         synced_ = segment_.offset();
     }
+    proven_ = end_;
     durable_ = empty() ? no_seq : end_.next - 1;
-}
-
-/// After a failed sync the page cache may hold, as clean, what the disk never got: it has to come again.
-void log_copy::take_back() {
-    if (synced_ != 0) static_cast<void>(segment_.shared()->truncate(synced_));
-    else if (!resumed_) static_cast<void>(fs_->unlink(log::segment_path(dir_, open_first_)));
 }
 
 void log_copy::seal() {

@@ -30,9 +30,13 @@ struct copy_options {
 
 class log_copy {
 public:
-    /// Makes the directory, locks, and puts the end right as recovery does. Throws evbus::error: busy (LOCK),
+    /// Makes the directory, locks, and puts the end right (copy_end.hpp). Throws evbus::error: busy (LOCK),
     /// damaged (a fork), wrong_version, and what the system reports.
     log_copy(log::file_system& fs, std::string dir, copy_options how);
+    log_copy(const log_copy&) = delete;
+    log_copy& operator=(const log_copy&) = delete;
+    /// Remembers what is durable, for the next one; what was not synced is not made durable.
+    ~log_copy();
 
     [[nodiscard]] const std::string& dir() const noexcept { return dir_.root; }
     [[nodiscard]] log::file_system& files() const noexcept { return *fs_; }
@@ -64,11 +68,10 @@ public:
     void sync();
 
 private:
-    [[nodiscard]] static bool cut_at_break(log::log_state& found);
-    void check(const log::log_state& found) const;
+    void check_fork(const log::log_state& found) const;
+    void check_version(const log::log_state& found) const;
     void resume(const log::segment_state& newest);
     void write();
-    void take_back();
     [[noreturn]] void fail(int os_error, std::string_view object);
     [[nodiscard]] bool covers_seqs() const noexcept { return segment_.covers_seqs(); }
 
@@ -79,12 +82,12 @@ private:
     bus_id bus_;
     seq_t first_ = no_seq;
     log::chain_state end_{};
+    log::chain_state proven_{}; ///< the end that a sync has returned for
     seq_t durable_ = no_seq;
     log::segment_writer segment_;
     seq_t open_first_ = no_seq;
     std::uint64_t synced_ = 0; ///< bytes of the open segment that are durable
     bool broken_ = false;      ///< the system refused something: nothing here becomes durable any more
-    bool resumed_ = false;     ///< it was there before; how much of it is durable is not known until the first sync
     byte_buffer pending_;      ///< commits that are not written yet
     log::body_unpacker unpacker_;
     std::vector<log::epoch_record> epochs_;

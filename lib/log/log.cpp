@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include <time.h>
 
 namespace evbus {
@@ -22,16 +20,6 @@ std::int64_t now_ns() noexcept {
 append_status status_of(int os_error) noexcept {
     return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG ? append_status::no_space
                                                                          : append_status::io_failed;
-}
-
-/// Who was killed between making a name and syncing its directory left a name that a power loss takes away.
-void sync_names(file_system& fs, const log_dir& dir) {
-    const std::string above = std::filesystem::path(dir.root).lexically_normal().parent_path().string();
-    for (const std::string& d : {above.empty() ? "." : above, dir.root, dir.segments()}) {
-        const int r = fs.sync_dir(d);
-        const bool never_ours = d == above && (r == -EACCES || r == -EPERM); // nothing was made there by who may not look
-        if (r < 0 && !never_ours) evbus::detail::throw_errno(-r, "sync log directory", d);
-    }
 }
 
 [[noreturn]] void give_up(const log_dir& dir, const append_result& r) {

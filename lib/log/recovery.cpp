@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace evbus {
 inline namespace v1 {
@@ -169,9 +170,7 @@ void fail(int r, std::string_view object) {
 
 } // namespace
 
-void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_t from, std::uint64_t end,
-               const std::string& name, unsigned mode) {
-    const std::string path = dir.quarantine() + "/" + name;
+void copy_bytes(file_system& fs, const file& in, std::uint64_t from, std::uint64_t end, const std::string& path, unsigned mode) {
     const int fd = fs.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
     fail(fd, path);
     const file out(fs, fd);
@@ -185,7 +184,21 @@ void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_
         at += static_cast<std::uint64_t>(n);
     }
     fail(out.datasync(), path);
+}
+
+void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_t from, std::uint64_t end,
+               const std::string& name, unsigned mode) {
+    copy_bytes(fs, in, from, end, dir.quarantine() + "/" + name, mode);
     fail(fs.sync_dir(dir.quarantine()), dir.quarantine());
+}
+
+void sync_names(file_system& fs, const log_dir& dir) {
+    const std::string above = std::filesystem::path(dir.root).lexically_normal().parent_path().string();
+    for (const std::string& d : {above.empty() ? "." : above, dir.root, dir.segments()}) {
+        const int r = fs.sync_dir(d);
+        const bool never_ours = d == above && (r == -EACCES || r == -EPERM); // nothing was made there by who may not look
+        if (r < 0 && !never_ours) evbus::detail::throw_errno(-r, "sync log directory", d);
+    }
 }
 
 namespace {

@@ -74,6 +74,13 @@ struct log_state {
 /// `state` is then what a new scan would say. Throws when it cannot.
 void repair(file_system& fs, const log_dir& dir, log_state& state, unsigned file_mode, const notice_hook& notices);
 
+/// Copies bytes [from, end) of a file to a new one at `path` and syncs that, but not its name. Throws when it cannot.
+void copy_bytes(file_system& fs, const file& in, std::uint64_t from, std::uint64_t end, const std::string& path, unsigned mode);
+
+/// Syncs the names of the log, of its directories and segments. Who was killed between making a name and syncing its
+/// directory left one that a power loss takes away. Throws when it cannot.
+void sync_names(file_system& fs, const log_dir& dir);
+
 /// Copies bytes [from, end) of a segment to quarantine/NAME and syncs them. Throws when it cannot.
 void keep_tail(file_system& fs, const log_dir& dir, const file& in, std::uint64_t from, std::uint64_t end,
                const std::string& name, unsigned mode);
