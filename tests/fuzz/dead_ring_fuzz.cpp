@@ -124,7 +124,7 @@ evtail::options how_to_show(fuzz::input& in, const std::string& path) {
     if ((range & 32) != 0) o.last = in.byte();
     if ((range & 64) != 0) o.from = in.word() | 1U;
     const std::uint8_t what = in.byte();
-    if ((what & 1) != 0) o.filters = {"a.*", "large"};
+    if ((what & 1) != 0) o.wanted.topics = {"a.*", "large"};
     if ((what & 2) != 0) o.topics = true;
     if ((what & 4) != 0) o.stats = true;
     if ((what & 8) != 0) o.count = in.byte();
