@@ -15,7 +15,9 @@ namespace evbus_test {
 
 class random_source {
 public:
-    random_source() : seed_(choose()), engine_(seed_) {}
+    random_source() : random_source(choose()) {}
+    /// The same numbers in every run.
+    explicit random_source(std::uint64_t seed) : seed_(seed), engine_(seed_) {}
 
     [[nodiscard]] std::uint64_t seed() const { return seed_; }
     std::uint64_t word() { return engine_(); }
