@@ -39,7 +39,13 @@ void commit_walk::open(seq_t first) {
     segment_ = first;
     at_ = sizeof(log::segment_header);
     told_segment_ = told_sealed_ = covers_seqs_ = looked_again_ = half_made_ = false;
-    if (const int r = in_.open(*fs_, path(), bus_.seed()); r < 0) fail(-r);
+    if (const int r = in_.open(*fs_, path(), bus_.seed()); r < 0) {
+        if (r == -ENOENT) { // deleted since it was listed
+            list();
+            check_kept();
+        }
+        fail(-r);
+    }
     log::segment_header h{};
     switch (in_.read_header(bus_, first, h)) {
     case log::segment_fault::none: break;
@@ -121,14 +127,17 @@ void commit_walk::check_readable(log::walk w) const {
         throw error(errc::wrong_version, {operation, path(), to_string(in_.fault()), "use a program of evbus that was built with it"});
 }
 
-bool commit_walk::reopen() {
-    list();
-    if (segments_.empty()) return false;
-    const seq_t first = first_seq();
-    if (first > expect_)
+void commit_walk::check_kept() const {
+    if (const seq_t first = first_seq(); first > expect_)
         throw error(errc::not_found, {operation, segments_.dir().segments(),
                                       "retention deleted seqs " + std::to_string(expect_) + " to " + std::to_string(first - 1) + " meanwhile",
                                       "begin again with what the log has now, into another directory"});
+}
+
+bool commit_walk::reopen() {
+    list();
+    if (segments_.empty()) return false;
+    check_kept();
     open(segments_.holding(expect_));
     pass_what_was_given();
     return true;
@@ -263,8 +272,8 @@ found commit_walk::leave_segment(bool broken, bool& again) {
     in_.refresh();
     list();
     const seq_t successor = segments_.after(segment_);
-    const bool is_gone = segments_.holding(segment_) == segment_ && !in_.source().is_at(path());
-    if ((successor == no_seq || successor > expect_) && is_gone) { // recovery began another of its name: that may go further
+    if ((successor == no_seq || successor > expect_) && !in_.source().is_at(path())) {
+        // Recovery began another of its name, or went on in the one before: that may hold what comes next.
         close();
         again = true;
         return found::end;

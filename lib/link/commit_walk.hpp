@@ -54,6 +54,7 @@ private:
     void open(seq_t first);
     void close() noexcept;
     [[nodiscard]] bool reopen();
+    void check_kept() const;
     void pass_what_was_given();
     void skip_to(seq_t from, seq_t held_before);
     [[nodiscard]] bool epoch_changed();

@@ -62,6 +62,10 @@ std::vector<stored_segment> list_stored(file_system& fs, const log_dir& dir, tim
         if (!out.empty()) out.back().last = *first - 1;
         out.push_back(s);
     }
+    if (out.size() > 1 && out.back().bytes <= sizeof(segment_header)) { // recovery takes one that a crash left away
+        out.pop_back();
+        out.back().last = max_seq;
+    }
     return out;
 }
 

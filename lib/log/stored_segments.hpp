@@ -31,7 +31,8 @@ struct time_wanted {
     [[nodiscard]] static time_wanted until(std::int64_t ns) noexcept { return {ns}; }
 };
 
-/// Ascending. A segment that goes while this looks is left out. Throws what the system reports; a log
+/// Ascending. A segment that goes while this looks is left out, and so is a newest one that was only begun: the
+/// one before it is the newest that holds anything. Throws what the system reports; a log
 /// without segments/ has none.
 [[nodiscard]] std::vector<stored_segment> list_stored(file_system& fs, const log_dir& dir, time_wanted times);
 

@@ -87,6 +87,30 @@ TEST_CASE("replaced: a walk by commits, as an exporter makes it, misses nothing 
     }
 }
 
+TEST_CASE("replaced: who stands in a segment that was never finished, and was taken away, goes on in the one before") {
+    for (const bool followed : {false, true}) {
+        CAPTURE(followed);
+        test_log t;
+        for (int i = 1; i <= 3; ++i) t.event("a", std::to_string(i)).write();
+        t.crash();
+        test_log::spit(log::segment_path({t.dir}, 4), "half a header");
+        log::log_reader r(log::posix(), t.dir, {test_bus});
+        link::commit_walk w(log::posix(), t.dir, test_bus);
+        CHECK(drain(r) == numbered(1, 3));
+        CHECK(walk_on(w) == lines{"1-1", "2-2", "3-3"});
+        for (int i = 4; i <= 6; ++i) t.event("a", std::to_string(i)).write();
+        CHECK(t.quarantine().size() == 1);
+        if (followed) {
+            REQUIRE(t.writer().close().ok());
+            t.event("a", "7").write();
+        }
+        CHECK(drain(r) == numbered(4, followed ? 7 : 6));
+        lines expected{"4-4", "5-5", "6-6"};
+        if (followed) expected.push_back("7-7");
+        CHECK(walk_on(w) == expected);
+    }
+}
+
 TEST_CASE("replaced: seqs missing behind a segment that was compressed under its reader are damage, not retention") {
     test_log t;
     for (int i = 1; i <= 9; ++i) {

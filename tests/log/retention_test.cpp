@@ -282,6 +282,18 @@ TEST_CASE("retention: cursors pin what they need; one that cannot be read pins e
     CHECK_THROWS_AS((void)log::pins_of(log::posix(), {e.t.dir}, test_bus), evbus::error);
 }
 
+TEST_CASE("retention: a segment that was only begun is not the newest: what stays holds events") {
+    for (const std::size_t bytes : {std::size_t{0}, std::size_t{100}, sizeof(log::segment_header)}) {
+        eight e;
+        test_log::spit(log::segment_path({e.t.dir}, 9), std::string(bytes, 'x'));
+        (void)log::execute(log::posix(), {e.t.dir}, e.keep(1));
+        CHECK(e.t.segments() == lines{log::segment_name(8), log::segment_name(9)});
+        e.t.reopen();
+        CHECK(e.t.writer().next_seq() == 9);
+        CHECK(e.t.read(8) == lines{"8 a 8 @8"});
+    }
+}
+
 TEST_CASE("retention: a reader whose listing was made in the midst of deletions is told of retention, not of damage") {
     /// A directory is not listed in one moment: here the deleting begins behind the first names that are given out.
     class racing_file_system final : public log::detail::posix_file_system {

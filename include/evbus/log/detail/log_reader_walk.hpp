@@ -185,18 +185,20 @@ inline bool log_reader::owe_sealed_rest() {
 /// Nothing more stands in this segment: on to the next, or nothing yet.
 inline step log_reader::leave_at_end() {
     in_.refresh();
-    // A successor that is listed already stays the successor: segments come at the end and go at the front.
-    const bool was_listed = segments_.after(segment_) != no_seq;
-    if (!was_listed)
+    // A successor that is listed already stays the successor: segments come at the end and go at the front. But
+    // recovery may put another one before it, so that nothing is called missing by an old listing.
+    seq_t successor = segments_.after(segment_);
+    const bool was_listed = successor != no_seq && (successor <= next_ || looked_again_);
+    if (!was_listed) {
         if (const int r = segments_.refresh(); r < 0) {
             errno = -r;
             return fail("list segments");
         }
-    const seq_t successor = segments_.after(segment_);
+        successor = segments_.after(segment_);
+    }
     if (successor == no_seq) {
-        // Recovery may have moved a torn segment away and begun another one under its name.
-        if (segments_.holding(segment_) != segment_ || in_.source().is_at(segment_path(segments_.dir(), segment_)))
-            return owe_sealed_rest() ? step::entry : step::end;
+        // Recovery may have moved a torn segment away, and begun another one under its name or gone on in the one before.
+        if (in_.source().is_at(segment_path(segments_.dir(), segment_))) return owe_sealed_rest() ? step::entry : step::end;
         leave_segment();
         return step::entry;
     }
@@ -204,13 +206,14 @@ inline step log_reader::leave_at_end() {
         // The recorder may have appended here between our read and the listing that shows its next
         // segment; from now on it appends nothing here.
         looked_again_ = true;
+        plan_.reset();
         return step::entry;
     }
     if (successor == next_) return open_segment(successor, gap_cause::damage);
     const std::string path = segment_path(segments_.dir(), segment_);
     const bool is_there = in_.source().is_at(path);
-    if (file_info now; !is_there && fs_->stat(path, now) == 0) {
-        // Written afresh by a later recorder, it may go on where the file read here ends.
+    if (file_info now; !is_there && (segments_.holding(next_) != segment_ || fs_->stat(path, now) == 0)) {
+        // A later recorder has written it afresh, and it goes on there; or took it away, and went on in another.
         leave_segment();
         return step::entry;
     }
