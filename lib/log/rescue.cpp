@@ -1,5 +1,6 @@
 #include "lib/log/rescue.hpp"
 
+#include "lib/log/recovery.hpp"
 #include "lib/log/rescue_files.hpp"
 #include "lib/log/rescue_writer.hpp"
 

@@ -1,5 +1,7 @@
 #include "lib/log/rescue_files.hpp"
 
+#include "lib/log/recovery.hpp"
+
 #include <evbus/log/epochs.hpp>
 
 #include <algorithm>
@@ -54,21 +56,6 @@ void copy_directory(file_system& fs, const std::string& from, const std::string&
 
 void note_left_out(rescue_report& report, const std::string& what) {
     if (report.left_out.size() < 100) report.left_out.push_back(what);
-}
-
-void copy_bytes(file_system& fs, const file& in, std::uint64_t from, std::uint64_t end, const std::string& path, unsigned mode) {
-    const int fd = fs.open(path, O_WRONLY | O_CREAT | O_EXCL, mode);
-    check(fd, path);
-    const file out(fs, fd);
-    std::vector<std::byte> piece(std::size_t{64} << 10);
-    for (std::uint64_t at = from; at < end;) {
-        const std::int64_t n = in.read_at(piece.data(), std::min<std::uint64_t>(piece.size(), end - at), at);
-        check(static_cast<int>(std::min<std::int64_t>(n, 0)), path);
-        if (n == 0) break;
-        check(out.write_at(piece.data(), static_cast<std::size_t>(n), at - from), path);
-        at += static_cast<std::uint64_t>(n);
-    }
-    check(out.datasync(), path);
 }
 
 void rescue_files(file_system& fs, const log_dir& from, const log_dir& to, const rescue_options& how, rescue_report& report) {

@@ -3,17 +3,11 @@
 
 #include "lib/log/rescue.hpp"
 
-#include <evbus/log/file.hpp>
-
-#include <cstdint>
 #include <string>
 
 namespace evbus {
 inline namespace v1 {
 namespace log {
-
-/// Bytes [from, end) of `in` as the new file `path`, durable but for its name. Throws what the system reports.
-void copy_bytes(file_system& fs, const file& in, std::uint64_t from, std::uint64_t end, const std::string& path, unsigned mode);
 
 void note_left_out(rescue_report& report, const std::string& what);
 
