@@ -176,3 +176,18 @@ TEST_CASE("log: one that a ring's creation has begun, and no recorder has come t
     CHECK(drain(r) == lines{"1 a 1 @0"});
     CHECK_THROWS_AS(log::log_reader(log::posix(), t.dir + "/elsewhere"), error);
 }
+
+TEST_CASE("log: a device in a segment's place is an error, and nobody reads it without end") {
+    test_log t;
+    for (const char* const payload : {"1", "2"}) {
+        t.event("a", payload).write();
+        t.close();
+    }
+    const std::string path = log::segment_path({t.dir}, 1);
+    fs::remove(path);
+    fs::create_symlink("/dev/zero", path);
+    CHECK(log::posix().open(path, O_RDONLY, 0) == -ENODEV);
+    const lines got = t.read();
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].starts_with("failed: "));
+}

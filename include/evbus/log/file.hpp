@@ -206,9 +206,14 @@ public:
     }
 
 private:
-    /// O_NONBLOCK: a FIFO in a file's place is an error of the first read, and nobody waits for its writer.
+    /// O_NONBLOCK: a FIFO in a file's place is an error of the first read, and nobody waits for its writer. A device
+    /// (a link to /dev/zero) is one of the open: it may have no end.
     static int open_as(const std::string& path, int flags, unsigned mode) noexcept {
-        return code(without_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode); }));
+        const int fd = code(without_eintr([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode); }));
+        struct ::stat s {};
+        if (fd < 0 || ::fstat(fd, &s) != 0 || (!S_ISCHR(s.st_mode) && !S_ISBLK(s.st_mode))) return fd;
+        ::close(fd);
+        return -ENODEV;
     }
     template <class T>
     static T code(T r) noexcept {
