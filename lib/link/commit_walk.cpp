@@ -58,16 +58,7 @@ void commit_walk::open(seq_t first) {
     default:
         half_made_ = in_.size() < static_cast<std::int64_t>(sizeof h);
         // Its commits may be whole all the same. What the header said is what they say, but for the epoch.
-        h = {};
-        h.magic = log::segment_magic;
-        h.version = log_format_version;
-        h.header_bytes = sizeof h;
-        h.bus_id[0] = bus_.words[0];
-        h.bus_id[1] = bus_.words[1];
-        h.epoch = header_.epoch;
-        h.first_seq = first;
-        h.previous_last_seq = first - 1;
-        h.previous_chain = first == expect_ && chain_known_ ? chain_ : 0;
+        h = log::header_behind({bus_.seed(), first == expect_ && chain_known_ ? chain_ : 0, 0, first}, bus_, static_cast<epoch_t>(header_.epoch));
         h.checksum = log::checksum_of(h, bus_.seed());
     }
     header_ = h;

@@ -152,16 +152,7 @@ append_result log_writer::seal_segment() noexcept {
 }
 
 append_result log_writer::open_segment() noexcept {
-    segment_header h{};
-    h.magic = segment_magic;
-    h.version = log_format_version;
-    h.header_bytes = sizeof h;
-    h.bus_id[0] = options_.bus.words[0];
-    h.bus_id[1] = options_.bus.words[1];
-    h.epoch = static_cast<std::uint64_t>(options_.epoch);
-    h.first_seq = state_.next;
-    h.previous_last_seq = state_.next - 1;
-    h.previous_chain = state_.chain;
+    segment_header h = header_behind(state_, options_.bus, options_.epoch);
     h.created_ns = now_ns();
     try {
         if (const int r = segment_.create(*fs_, dir_, h, options_.file_mode); r < 0) return failed(r);

@@ -47,16 +47,7 @@ void rescue_writer::begin_segment(seq_t first, epoch_t epoch, std::uint64_t befo
 
 void rescue_writer::open() {
     if (out_.is_open()) return;
-    segment_header h{};
-    h.magic = segment_magic;
-    h.version = log_format_version;
-    h.header_bytes = sizeof h;
-    h.bus_id[0] = how_.bus.words[0];
-    h.bus_id[1] = how_.bus.words[1];
-    h.epoch = static_cast<std::uint64_t>(epoch_);
-    h.first_seq = state_.next;
-    h.previous_last_seq = state_.next - 1;
-    h.previous_chain = state_.chain;
+    segment_header h = header_behind(state_, how_.bus, epoch_);
     h.created_ns = now_ns();
     if (const int r = out_.create(fs_, dir_, h, how_.file_mode); r < 0) failed(r);
     ++report_.segments;

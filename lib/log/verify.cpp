@@ -1,5 +1,7 @@
 #include "lib/log/verify.hpp"
 
+#include "lib/log/sum_up.hpp"
+
 #include <evbus/log/epochs.hpp>
 
 #include <fmt/format.h>
@@ -113,23 +115,6 @@ void join(const checked_segment& s, const checked_segment* before, chain_state& 
     }
 }
 
-void add_up(const checked_segment& s, verify_report& out) {
-    segment_summary& sum = out.sums;
-    const segment_summary& one = s.sums;
-    sum.commits += one.commits;
-    sum.records += one.records;
-    sum.events += one.events;
-    sum.fragments += one.fragments;
-    sum.voids += one.voids;
-    sum.lost += one.lost;
-    sum.damaged += one.damaged;
-    sum.raw_bytes += one.raw_bytes;
-    if (one.min_time_ns != 0) sum.min_time_ns = sum.min_time_ns == 0 ? one.min_time_ns : std::min(sum.min_time_ns, one.min_time_ns);
-    sum.max_time_ns = std::max(sum.max_time_ns, one.max_time_ns);
-    out.gap_ranges += s.gap_ranges;
-    out.bytes += s.bytes;
-}
-
 void check_epochs(file_system& fs, const log_dir& dir, verify_report& out) {
     std::string text;
     const int r = detail::read_text(fs, dir.epochs(), detail::max_epochs_bytes, text);
@@ -233,7 +218,9 @@ verify_report verify(file_system& fs, const log_dir& dir, const verify_options& 
         if (before == nullptr) out.first = s.first;
         if (!out.bus.empty()) join(s, before, end, out);
         if (before == nullptr || s.covers_seqs() || s.first > end.next) end = s.end;
-        add_up(s, out);
+        add_up(s.sums, out.sums);
+        out.gap_ranges += s.gap_ranges;
+        out.bytes += s.bytes;
         out.found.add(findings(s.found));
         before = &s;
     }

@@ -1,5 +1,6 @@
 #include "tools/evlog/log_facts.hpp"
 
+#include "lib/log/sum_up.hpp"
 #include "lib/log/verify.hpp"
 
 #include <evbus/error.hpp>
@@ -84,20 +85,6 @@ segment_facts look(const log_dir& dir, evbus::seq_t first, bool with_topics, log
     if (!w.holes.empty()) s.trouble = "damaged: evlog verify says where";
     if (w.refused != commit_fault::none) s.trouble = to_string(w.refused);
     return s;
-}
-
-void add_up(const segment_summary& one, segment_summary& all) {
-    all.commits += one.commits;
-    all.records += one.records;
-    all.events += one.events;
-    all.fragments += one.fragments;
-    all.voids += one.voids;
-    all.lost += one.lost;
-    all.damaged += one.damaged;
-    all.raw_bytes += one.raw_bytes;
-    all.last_seq = std::max(all.last_seq, one.last_seq);
-    if (one.min_time_ns != 0) all.min_time_ns = all.min_time_ns == 0 ? one.min_time_ns : std::min(all.min_time_ns, one.min_time_ns);
-    all.max_time_ns = std::max(all.max_time_ns, one.max_time_ns);
 }
 
 /// The time of each topic's last event: one look into the log each.

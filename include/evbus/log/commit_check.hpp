@@ -92,6 +92,21 @@ template <class Header>
 
 [[nodiscard]] inline bus_id bus_of(const segment_header& h) noexcept { return {{h.bus_id[0], h.bus_id[1]}}; }
 
+/// The header of a segment that begins behind `before`; `created_ns` and the checksum are to be filled in.
+[[nodiscard]] inline segment_header header_behind(const chain_state& before, const bus_id& bus, epoch_t epoch) noexcept {
+    segment_header h{};
+    h.magic = segment_magic;
+    h.version = log_format_version;
+    h.header_bytes = sizeof h;
+    h.bus_id[0] = bus.words[0];
+    h.bus_id[1] = bus.words[1];
+    h.epoch = static_cast<std::uint64_t>(epoch);
+    h.first_seq = before.next;
+    h.previous_last_seq = before.next - 1;
+    h.previous_chain = before.chain;
+    return h;
+}
+
 } // namespace log
 } // namespace v1
 } // namespace evbus
