@@ -17,9 +17,11 @@ int losses_a_call(int usual) {
 /// A copy on a disk that can lose power, of a log in several segments with notes, gaps and fragments.
 class powered_copy {
 public:
-    explicit powered_copy(std::uint64_t sync_bytes = 300, int rounds = 2) : source_(900) {
+    explicit powered_copy(std::uint64_t sync_bytes = 300) : source_(900) {
         how_.sync_bytes = sync_bytes;
-        fill(source_, rounds);
+        fill(source_, 1);
+        early_ = stream_of(source_.dir);
+        fill(source_, 1);
         log::append_epoch(log::posix(), {source_.dir}, {epoch_t{7}, 1, 5, "boot", test_bus, "md"});
         stream_ = stream_of(source_.dir);
         whole_ = source_.read();
@@ -28,6 +30,8 @@ public:
     }
 
     [[nodiscard]] const std::string& stream() const { return stream_; }
+    /// What the source had before it went on.
+    [[nodiscard]] const std::string& early() const { return early_; }
     [[nodiscard]] const std::string& dir() const { return copy_.dir; }
     /// What an import in the same boot comes to. True when it completed.
     bool import_all(std::string_view stream) {
@@ -108,6 +112,7 @@ private:
     place copy_;
     evbus::link::copy_options how_;
     std::unique_ptr<importer> to_;
+    std::string early_;
     std::string stream_;
     lines whole_;
 };
@@ -167,20 +172,53 @@ TEST_CASE("power: lost when a newest segment has its footer and none of its page
 TEST_CASE("kill: at any call, the next import of the same boot completes it, and what it calls durable outlives the power") {
     random_source random;
     SHOW_SEED(random);
-    bool whole = false;
-    for (int k = 1; !whole; ++k) {
-        CAPTURE(k);
-        powered_copy t(std::uint64_t{1} << 20);
-        t.files->dies_at = k;
-        whole = t.import_all() && t.files->changes() < k;
-        t.files->dies_at = 0;
-        t.lose_power(random, losses_a_call(1));
-        CHECK(t.import_all());
-        t.keep_power();
-        REQUIRE(t.wrong == "");
-        REQUIRE(t.is_complete());
-        REQUIRE(k < 400);
+    for (const bool goes_on : {false, true}) {
+        bool whole = false;
+        for (int k = 1; !whole; ++k) {
+            CAPTURE(k);
+            CAPTURE(goes_on);
+            powered_copy t(std::uint64_t{1} << 20);
+            if (goes_on) REQUIRE(t.import_all(t.early()));
+            t.files->dies_at = t.files->changes() + k;
+            whole = t.import_all() && t.files->changes() < t.files->dies_at;
+            t.files->dies_at = 0;
+            t.lose_power(random, losses_a_call(1));
+            CHECK(t.import_all());
+            t.keep_power();
+            REQUIRE(t.wrong == "");
+            REQUIRE(t.is_complete());
+            REQUIRE(k < 400);
+        }
     }
+}
+
+TEST_CASE("power: notes in front of a hole are there once what stands behind it is") {
+    test_log t;
+    t.event("a", "1", 1).write();
+    t.close();
+    t.run_start().write(); // a segment that begins with notes alone,
+    t.event("a", "2", 2).write();
+    t.event("a", "3", 3).write();
+    const std::size_t newest = t.segments().size() - 1;
+    const std::string was = t.bytes(newest);
+    const std::size_t at = was.find("\xfe""ecommit", was.find("\xfe""ecommit") + 8);
+    REQUIRE(at != std::string::npos);
+    t.flip_bit(newest, (at + sizeof(log::commit_header) + 20) * 8); // and what follows them is damaged
+    const std::string stream = stream_of(t.dir);
+    const lines whole = t.read();
+    place copy;
+    fs::create_directories(copy.dir);
+    crash_file_system files(copy.dir);
+    const imported r = import(copy.dir, stream, files);
+    REQUIRE(r.error == "");
+    CHECK(r.counts.missing == 1);
+    evbus_test::every_choice every;
+    do {
+        place after;
+        fs::create_directories(after.dir);
+        files.snapshot().lose_power(after.dir, every);
+        REQUIRE(read_log(after.dir) == whole);
+    } while (every.next());
 }
 
 TEST_CASE("poison: syncs that fail from any call on, or a kill behind one; the next import does not believe what reads back") {

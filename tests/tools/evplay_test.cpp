@@ -1,6 +1,7 @@
 // evplay: what was recorded, published again.
 #include "tests/tools/bus_reader.hpp"
 #include "tests/tools/evtail_fixture.hpp"
+#include "tools/evplay/pace.hpp"
 
 using namespace tools_test;
 
@@ -99,6 +100,75 @@ TEST_CASE_FIXTURE(play_fixture, "evplay: a signal ends it between two events, al
     const finished f = p.wait();
     CHECK(f.code == 128 + SIGINT);
     CHECK(has(f.err, "played 1 event,"));
+}
+
+TEST_CASE("evplay: when events are due: pauses longer than the longest bring all that follows forward, and no stamp leads back") {
+    using std::chrono::nanoseconds;
+    evplay::pace p(1.0, nanoseconds(10));
+    CHECK(p.due(1000) == 0);
+    CHECK(p.due(1005) == 5);
+    CHECK(p.due(1100) == 15); // 95 later, and 10 are waited
+    CHECK(p.due(1103) == 18); // the distance that it had
+    CHECK(p.due(1050) == 18);
+    CHECK(p.due(0) == 18); // not known when
+    CHECK(p.due(1113) == 28); // exactly the longest
+    evplay::pace fast(2.0, nanoseconds(10)); // the pause that is made counts, not the one that was
+    CHECK(fast.due(1000) == 0);
+    CHECK(fast.due(1018) == 9);
+    CHECK(fast.due(1118) == 19);
+    evplay::pace none(1.0, nanoseconds(0));
+    CHECK(none.due(1000) == 0);
+    CHECK(none.due(900'000'000'000) == 0);
+    evplay::pace whole(1.0, std::nullopt);
+    CHECK(whole.due(1) == 0);
+    CHECK(whole.due(900'000'000'001) == 900'000'000'000);
+}
+
+TEST_CASE_FIXTURE(play_fixture, "evplay: --longest-pause cuts hours short, and is waited for") {
+    create_logged();
+    for (const char* text : {"1", "2", "3"}) {
+        publish("a", text);
+        ::usleep(2000);
+    }
+    record_all();
+    const auto began = std::chrono::steady_clock::now();
+    const finished f = play({"--speed", "0.0000001", "--longest-pause", "50ms"}); // else some hours between two events
+    CHECK(f.code == 0);
+    CHECK(tools_test::payloads(stage.name()) == lines{"1", "2", "3"});
+    CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(100));
+    CHECK(play({"--longest-pause", "soon"}).code == 2);
+    CHECK(play({"--longest-pause", "-1s"}).code == 2);
+}
+
+TEST_CASE_FIXTURE(play_fixture, "evplay: --loop begins again at the end, in order, until it is stopped") {
+    create_logged();
+    for (const char* text : {"1", "2", "3"}) {
+        publish("a", text);
+        ::usleep(5000);
+    }
+    record_all();
+    process p(play_words({"--loop", "--from", "2"}));
+    std::size_t heard = 0;
+    while (heard < 7) {
+        REQUIRE(p.is_running());
+        try {
+            heard = tools_test::payloads(stage.name()).size();
+        } catch (const evbus::error&) {
+        }
+        ::usleep(1000);
+    }
+    p.signal(SIGTERM);
+    const finished f = p.wait();
+    CHECK(f.code == 128 + SIGTERM);
+    const lines all = tools_test::payloads(stage.name());
+    CHECK(has(f.err, "played " + std::to_string(all.size()) + " events, seqs 2 to "));
+    for (std::size_t i = 0; i < all.size(); ++i) CHECK(all[i] == (i % 2 == 0 ? "2" : "3"));
+}
+
+TEST_CASE_FIXTURE(play_fixture, "evplay: --loop with nothing to play ends") {
+    record_some(4);
+    const finished f = play({"--loop", "--speed", "max", "nothing.at.all"});
+    CHECK(f.code == 1);
 }
 
 TEST_CASE_FIXTURE(play_fixture, "evplay: gaps are told in their place, and in the exit code") {
