@@ -12,6 +12,7 @@
 #include "lib/recorder/manifest.hpp"
 #include "lib/recorder/recording.hpp"
 
+#include "tests/support/rounds.hpp"
 #include "tests/support/scratch_bus.hpp"
 
 #include <evbus/bus.hpp>
@@ -41,11 +42,8 @@ using namespace evbus;
 using lines = std::vector<std::string>;
 using ring::recorder_state;
 
-inline bool is_short() { return std::getenv("EVBUS_TEST_SHORT") != nullptr; }
-template <class N>
-N rounds(N full, N brief) {
-    return is_short() ? brief : full;
-}
+using support::is_short;
+using support::rounds;
 
 /// Waits without end: a test that hangs is ended by its runner, and no verdict hangs on a time.
 template <class Condition>

@@ -6,6 +6,8 @@
 //   CHECK(t.reader(from::oldest()).drain() == lines{"1 a.b hi"});
 #pragma once
 
+#include "tests/support/rounds.hpp"
+
 #include <evbus/publisher.hpp>
 #include <evbus/ring/create.hpp>
 #include <evbus/subscriber.hpp>
@@ -27,12 +29,8 @@ using ring::phase;
 using ring::slot_word;
 using lines = std::vector<std::string>;
 
-/// Sanitizer builds and hurried people set EVBUS_TEST_SHORT.
-inline bool is_short() { return std::getenv("EVBUS_TEST_SHORT") != nullptr; }
-template <class N>
-N rounds(N full, N brief) {
-    return is_short() ? brief : full;
-}
+using support::is_short;
+using support::rounds;
 
 inline std::string unique_name(const char* stem = "t") {
     static std::atomic<unsigned> counter{0};
