@@ -77,6 +77,9 @@ TEST_CASE("evlog gaps: each gap with its cause and the times around it") {
     CHECK(evlog({"gaps", t.dir, "--from", "2", "--to", "9"}).code == 0);
     CHECK(evlog({"gaps", t.dir, "--from", "9", "--to", "2"}).code == 2);
     CHECK(evlog({"gaps", t.dir, "--from", "0"}).code == 2);
+    const finished behind = evlog({"gaps", t.dir, "--from", "5000"});
+    CHECK(behind.code == 0);
+    CHECK(has(behind.err, "nothing was looked at: the log ends with seq "));
 }
 
 TEST_CASE("evlog repair: the new log gives what could be read of the old one, which stays as it was") {

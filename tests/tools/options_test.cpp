@@ -206,7 +206,13 @@ TEST_CASE("options: a subcommand has flags of its own") {
     CHECK(parse({"--help"}) == 0); // where only the summary of each has room
     CHECK(!holds(out.str(), "md --force"));
     CHECK(parse({}) == 2);
+    CHECK(holds(err.str(), "no command was given; there are list, remove"));
     CHECK(parse({"remov"}) == 2);
+    CHECK(holds(err.str(), "'remov' is no command (did you mean remove?)"));
+    CHECK(parse({"nonsense", "md"}) == 2);
+    CHECK(holds(err.str(), "'nonsense' is no command; there are list, remove"));
+    CHECK(parse({"--nonsense"}) == 2);
+    CHECK(holds(err.str(), "unknown flag --nonsense"));
     CHECK(parse({"remove", "md", "--forse"}) == 2);
     CHECK(holds(err.str(), "--forse (did you mean --force?)"));
 }

@@ -101,8 +101,28 @@ std::string near_miss(const CLI::App& app, const std::string& wrong) {
     return best.empty() ? std::string{} : " (did you mean --" + best + "?)";
 }
 
+// "'inof' is no command (did you mean info?)", or which there are.
+std::string command_wanted(const CLI::App& app) {
+    const std::vector<std::string> rest = app.remaining(true);
+    std::string all, best;
+    std::size_t best_distance = 3;
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+        all += (all.empty() ? "" : ", ") + sub->get_name();
+        const std::size_t d = rest.empty() ? best_distance : distance(rest.front(), sub->get_name());
+        if (d >= best_distance) continue;
+        best_distance = d;
+        best = sub->get_name();
+    }
+    if (rest.empty()) return "no command was given; there are " + all;
+    if (rest.front().starts_with('-')) return "unknown flag " + rest.front() + near_miss(app, rest.front());
+    return "'" + rest.front() + "' is no command" + (best.empty() ? "; there are " + all : " (did you mean " + best + "?)");
+}
+
 std::string explain(const CLI::App& app, const CLI::ParseError& e) {
     std::string text = e.what();
+    const auto is_any = [](const CLI::App*) { return true; };
+    if (dynamic_cast<const CLI::RequiredError*>(&e) != nullptr && app.get_subcommands().empty() && !app.get_subcommands(is_any).empty())
+        return command_wanted(app);
     if (const auto* extra = dynamic_cast<const CLI::ExtrasError*>(&e)) {
         (void)extra;
         const std::vector<std::string> rest = app.remaining(true);

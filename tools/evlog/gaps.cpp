@@ -152,7 +152,10 @@ int gaps(const options& o, cli::output& out) {
         if (stop.asked()) cli::say("evlog", "stopped at seq " + std::to_string(log.position()) + ": what comes behind it was not looked at");
         return cli::exit_failed;
     }
-    if (found.ranges() == 0) cli::say("evlog", "no gap up to seq " + std::to_string(log.position() - 1));
+    const seq_t end = log.last_seq();
+    if (found.ranges() == 0 && o.from != evbus::no_seq && o.from > end)
+        cli::say("evlog", "nothing was looked at: the log ends with seq " + std::to_string(end));
+    else if (found.ranges() == 0) cli::say("evlog", "no gap up to seq " + std::to_string(log.position() - 1));
     else cli::say("evlog", found.sum());
     return found.ranges() == 0 ? cli::exit_fine : cli::exit_gaps;
 }

@@ -122,7 +122,8 @@ private:
             if (how == link::ending::stopped) return o_->follow ? static_cast<int>(cli::exit_fine) : 128 + stop_->number();
             return to->counts().missing != 0 ? cli::exit_gaps : cli::exit_fine;
         } catch (...) {
-            tell(*to);
+            meter_.clear();
+            if (to->counts().commits != 0) tell(*to); // else the error says it all
             throw;
         }
     }

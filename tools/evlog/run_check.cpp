@@ -3,6 +3,7 @@
 #include "lib/recorder/manifest.hpp"
 
 #include <evbus/error.hpp>
+#include <evbus/log/log_reader.hpp>
 
 namespace evlog {
 namespace {
@@ -43,6 +44,8 @@ void check_runs(evbus::log::file_system& fs, const evbus::log::log_dir& dir, boo
         if (furthest == nullptr || m.last_seq > furthest->last_seq) furthest = &m;
     }
     if (furthest == nullptr || growing || furthest->last_seq <= out.last || furthest->last_seq >= evbus::max_seq) return;
+    // A recorder may have come and gone since the log was looked at.
+    if (evbus::log::log_reader(fs, dir.root, {out.bus}).last_seq() >= furthest->last_seq) return;
     finding f{severity::damage, flaw::missing, "runs/" + evbus::recorder::manifest_name(furthest->run), 0, 0, {out.last + 1, furthest->last_seq},
               "this run wrote up to seq " + std::to_string(furthest->last_seq) + ", and the log ends at seq " + std::to_string(out.last) + ": its end is gone",
               "everything up to there", "bring the newest segments back from a copy; seqs are never used again, so that nothing else is needed"};
