@@ -124,7 +124,7 @@ TEST_CASE("evplay: when events are due: pauses longer than the longest bring all
     CHECK(whole.due(900'000'000'001) == 900'000'000'000);
 }
 
-TEST_CASE_FIXTURE(play_fixture, "evplay: --longest-pause cuts hours short, and is waited for") {
+TEST_CASE_FIXTURE(play_fixture, "evplay: --longest-pause cuts a long pause short, and is waited for") {
     create_logged();
     for (const char* text : {"1", "2", "3"}) {
         publish("a", text);
@@ -132,7 +132,7 @@ TEST_CASE_FIXTURE(play_fixture, "evplay: --longest-pause cuts hours short, and i
     }
     record_all();
     const auto began = std::chrono::steady_clock::now();
-    const finished f = play({"--speed", "0.0000001", "--longest-pause", "50ms"}); // else some hours between two events
+    const finished f = play({"--speed", "0.000001", "--longest-pause", "50ms"}); // else half an hour between two events
     CHECK(f.code == 0);
     CHECK(tools_test::payloads(stage.name()) == lines{"1", "2", "3"});
     CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(100));
