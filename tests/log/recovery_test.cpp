@@ -70,7 +70,7 @@ TEST_CASE("recovery: cut at any byte, every whole commit is kept and nothing els
             for (std::size_t segment = 0; segment < segments; ++segment) {
                 restore(t, files);
                 const std::uint64_t size = t.bytes(segment).size();
-                for (std::uint64_t cut = 0; cut < size; cut += support::rounds(1, 7)) {
+                for (std::uint64_t cut = 0; cut < size; cut += support::rounds<std::uint64_t>(1, 7)) {
                     CAPTURE(sealed);
                     CAPTURE(segment);
                     CAPTURE(cut);
@@ -110,7 +110,7 @@ TEST_CASE("recovery: any single bit flipped is a gap or an end, never another co
     for (std::size_t segment = 0; segment < t.segments().size(); ++segment) {
         restore(t, files);
         const std::uint64_t bits = t.bytes(segment).size() * 8;
-        for (std::uint64_t bit = 0; bit < bits; bit += support::rounds(1, 7)) { // 7: every bit of a byte has its turn
+        for (std::uint64_t bit = 0; bit < bits; bit += support::rounds<std::uint64_t>(1, 7)) { // 7: every bit of a byte has its turn
             restore(t, files);
             t.flip_bit(segment, bit);
             CAPTURE(segment);
