@@ -206,3 +206,14 @@ TEST_CASE("evlog repair: a log that is being written is refused; afterwards reco
     CHECK(fs::exists(bus.log() + "/epochs"));
     CHECK(std::distance(fs::directory_iterator(bus.log() + "/runs"), fs::directory_iterator()) == 2);
 }
+
+TEST_CASE("evlog repair: a damaged manifest stays behind, and is named") {
+    three_segments t;
+    log_test::test_log::spit(t.dir + "/runs/0000000000000001.json", "{");
+    const std::string to = t.dir + ".new";
+    const finished f = evlog({"repair", t.dir, "--to", to});
+    CHECK(f.code == 0);
+    CHECK(has(f.out, "runs/0000000000000001.json: it is no manifest of a run"));
+    CHECK(evlog({"verify", to}).code == 0);
+    fs::remove_all(to);
+}

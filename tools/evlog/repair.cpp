@@ -124,6 +124,15 @@ void append_report(std::string& out, const std::string& from, const std::string&
     row(out, "to use it ", "stop whoever uses the old one, then: mv " + from + " " + from + ".damaged && mv " + to + " " + from);
 }
 
+/// A damaged manifest stays behind: the log does not depend on it, and with it the new one would not be whole.
+void leave_out_unreadable_runs(const log_dir& made, rescue_report& report) {
+    for (const std::string& name : evbus::recorder::load_manifests(fs(), made).unreadable) {
+        const std::string path = made.runs() + "/" + name;
+        if (const int r = fs().unlink(path); r < 0) evbus::detail::throw_errno(-r, operation, path);
+        report.left_out.push_back("runs/" + name + ": it is no manifest of a run");
+    }
+}
+
 int repair(const options& o, cli::output& out) {
     const std::string from = cli::find_log(operation, o.log).dir;
     const log_dir old{from};
@@ -153,7 +162,8 @@ int repair(const options& o, cli::output& out) {
 
     workplace place(from, o.to);
     const log_dir made{place.part()};
-    const rescue_report done = rescue(fs(), old, made, how);
+    rescue_report done = rescue(fs(), old, made, how);
+    if (!done.stopped) leave_out_unreadable_runs(made, done);
     evbus::log::verify_options check;
     check.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
     check.go_on = [&](const evbus::log::verify_progress& p) {
