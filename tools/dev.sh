@@ -180,7 +180,8 @@ run_stages() {
 run_sweeps() {
     configure_debug
     targets=$(ninja -C "$trees/debug" -t targets all | sed -n 's/^\(tests\/sweep_[a-z_]*\):.*/\1/p')
-    targets="$targets tests/log_fault tests/log_power tests/recorder_fault_sweep tests/recorder_power"
+    targets="$targets tests/log_fault tests/log_power tests/log_cursor_sweep tests/link_power tests/recorder_fault_sweep
+        tests/recorder_power"
     # shellcheck disable=SC2086 # a list of words
     ninja -C "$trees/debug" ${JOBS:+-j "$JOBS"} --quiet $targets
     table=$trees/debug/sweep-table.txt
@@ -235,7 +236,7 @@ asan) run_stages asan ;;
 tsan) run_stages tsan ;;
 fuzz)
     configure_asan
-    targets=${1:-"header members frame slots dead_ring segment commit footer texts import"}
+    targets=${1:-$(ls tests/fuzz/corpus)}
     EVBUS_FUZZ_SECONDS=${2:-60} EVBUS_FUZZ_KEEP=1
     export EVBUS_FUZZ_SECONDS EVBUS_FUZZ_KEEP
     for target in $targets; do

@@ -3,6 +3,7 @@
 #include "tests/link/link_fixture.hpp"
 
 #include "tests/support/crash_fs.hpp"
+#include "tests/support/fault_table.hpp"
 
 using namespace link_test;
 using namespace evbus_test;
@@ -90,6 +91,7 @@ private:
         else if (r.counts.added.first != no_seq && r.counts.added.first <= durable)
             wrong = at + ": seq " + std::to_string(r.counts.added.first) + " was durable and had to come again";
         else if (read_log(dir) != whole_) wrong = at + ": the copy is not what the source is";
+        fault_table::instance().count("import", "any call", "power lost", wrong.empty());
     }
     /// Another boot, and its import loses power as well.
     void complete_after_second_loss(const std::string& dir, const std::string& at, random_source& random) {

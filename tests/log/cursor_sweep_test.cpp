@@ -3,6 +3,7 @@
 #include "tests/log/log_fixture.hpp"
 #include "tests/support/crash_fs.hpp"
 #include "tests/support/failing_fs.hpp"
+#include "tests/support/fault_table.hpp"
 
 #include <evbus/cursor.hpp>
 
@@ -60,18 +61,21 @@ void save_some(cursor& c, promise& p, seq_t first, int count) {
     }
 }
 
-/// What is in the directory now obeys the promise, and the cursor can be used again.
-void check(cursor_dir& at, const promise& p, bool may_be_older) {
+/// What is in the directory now obeys the promise, and the cursor can be used again. True when it does.
+bool check(cursor_dir& at, const promise& p, bool may_be_older) {
     at.notices.clear();
+    bool fine = false;
     {
         cursor c = at.open();
-        CHECK(p.allows(c.place()));
+        fine = p.allows(c.place());
+        CHECK(fine);
         if (!may_be_older) CHECK(at.notices.empty());
         for (const notice& n : at.notices) CHECK(n.text.find("is missing") != std::string::npos); // nothing was damaged
         c.save({500, 500});
         c.save({510, 510});
     }
     CHECK(at.open().place()->next == 510);
+    return fine;
 }
 
 void sweep_faults(fault how, int error, unsigned which, int saved_before) {
@@ -97,7 +101,8 @@ void sweep_faults(fault how, int error, unsigned which, int saved_before) {
             CHECK(k > 4);
             return;
         }
-        check(at, p, true);
+        fault_table::instance().count("cursor", calls::name_of(files.struck()),
+                                      std::string("call fails: ") + fault_names[static_cast<int>(how)], check(at, p, true));
     }
 }
 
@@ -157,7 +162,9 @@ TEST_CASE("cursor sweep: a power loss at every call of a save") {
                 save_some(c, p, 200, 4);
                 CHECK(p.kept == 230);
             },
-            [](cursor_dir& after, const promise& p) { check(after, p, true); });
+            [](cursor_dir& after, const promise& p) {
+                fault_table::instance().count("cursor", "any call", "power lost", check(after, p, true));
+            });
     }
 }
 
