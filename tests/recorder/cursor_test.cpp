@@ -24,6 +24,7 @@ TEST_CASE("cursor: consumers that take turns at one place give every event once,
         });
     ledger l(1500);
     bool more = true;
+    int lives = 0;
     while (more) {
         cursor place(on, "turns");
         consumer c(on, {.from = place.start()});
