@@ -71,6 +71,28 @@ TEST_CASE("evlog info: a log with a segment missing, or one that is no segment, 
     CHECK(r["segment_list"][1].contains("trouble"));
 }
 
+TEST_CASE("evlog info: who took part, told again by each run, sealed or not") {
+    three_segments t;
+    t.reopen();
+    t.joined("gw").event("b", "ten").write();
+    t.close();
+    t.reopen();
+    t.joined("gw").joined("other").event("b", "eleven").write();
+    t.crash();
+    const json r = info_of(t.dir, {"--members"});
+    REQUIRE(r["members"].size() == 2);
+    CHECK(r["members"][0]["name"] == "gw");
+    CHECK(r["members"][0]["seq"] == "10");
+    CHECK(r["members"][0]["pid"] == 42);
+    CHECK(r["members"][0]["left"].is_null());
+    CHECK(r["members"][1]["name"] == "other");
+    CHECK(r["members"][1]["seq"] == "11");
+    const finished text = evlog({"info", t.dir, "--members"});
+    CHECK(has(text.out, "members    2"));
+    CHECK(has(text.out, "FROM SEQ"));
+    CHECK(has(evlog({"info", t.dir}).out, "members") == false);
+}
+
 TEST_CASE("evlog info: an empty log") {
     log_test::test_log t;
     t.writer();

@@ -18,8 +18,7 @@ namespace {
 struct options {
     std::string log;
     bool json = false;
-    bool topics = false;
-    bool segments = false;
+    info_parts parts;
 };
 
 void row(std::string& out, const char* title, const std::string& value) {
@@ -83,6 +82,15 @@ void append_topics(std::string& out, const log_facts& f, bool colour) {
     if (!f.topics.empty()) t.append_to(out, colour, "  ");
 }
 
+void append_members(std::string& out, const log_facts& f, bool colour) {
+    row(out, "members", cli::format_count(f.members.size()));
+    cli::table t({{"NAME"}, {"NUMBER", cli::align::right}, {"PID", cli::align::right}, {"FROM SEQ", cli::align::right}, {"JOINED"}, {"LEFT"}});
+    for (const member_facts& m : f.members)
+        t.add({m.name.empty() ? "-" : m.name, std::to_string(static_cast<unsigned>(m.number)) + "." + std::to_string(m.incarnation), std::to_string(m.pid),
+               std::to_string(m.at), time_text(m.joined_ns), time_text(m.left_ns)});
+    if (!f.members.empty()) t.append_to(out, colour, "  ");
+}
+
 void append_text(std::string& out, const log_facts& f) {
     row(out, "log", f.dir);
     row(out, "bus", joined(f.names) + (f.creations < 2 ? "" : " (created and removed " + cli::format_count(f.creations) + " times in all)"));
@@ -101,15 +109,16 @@ void append_text(std::string& out, const log_facts& f) {
 }
 
 int info(const options& o, cli::output& out) {
-    const log_facts f = gather(cli::find_log("read log", o.log).dir, o.topics);
+    const log_facts f = gather(cli::find_log("read log", o.log).dir, o.parts);
     if (o.json) {
-        append_json(out.buffer(), f, o.segments, o.topics);
+        append_json(out.buffer(), f, o.parts);
     } else {
         const bool colour = cli::use_colour(STDOUT_FILENO);
         append_text(out.buffer(), f);
         append_runs(out.buffer(), f, colour);
-        if (o.segments) append_segments(out.buffer(), f, colour);
-        if (o.topics) append_topics(out.buffer(), f, colour);
+        if (o.parts.segments) append_segments(out.buffer(), f, colour);
+        if (o.parts.topics) append_topics(out.buffer(), f, colour);
+        if (o.parts.members) append_members(out.buffer(), f, colour);
     }
     out.flush();
     return cli::exit_fine;
@@ -123,11 +132,13 @@ subcommand add_info(cli::command& evlog) {
                                            "  evlog info md\n"
                                            "  evlog info ./logs/md --topics  each topic with count, rate and last time\n"
                                            "  evlog info md --segments       each file\n"
+                                           "  evlog info md --members        who published, joined and left\n"
                                            "  evlog info md --json | jq '.last_seq'\n");
     flags.positional("DIR|BUS", o->log, "a log's directory, or the name of a bus");
     flags.flag("--json", o->json, "one JSON object");
-    flags.flag("--topics", o->topics, "the topics too");
-    flags.flag("--segments", o->segments, "the segments too");
+    flags.flag("--topics", o->parts.topics, "the topics too");
+    flags.flag("--segments", o->parts.segments, "the segments too");
+    flags.flag("--members", o->parts.members, "who published, joined and left");
     return {&flags, [o](cli::output& out) { return info(*o, out); }};
 }
 

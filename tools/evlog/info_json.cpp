@@ -28,9 +28,14 @@ json of(const evbus::recorder::manifest& m) {
             {"ended", time_of(m.ended_ns)}, {"first_seq", text_of(m.first_seq)}, {"last_seq", text_of(m.last_seq)}};
 }
 
+json of(const member_facts& m) {
+    return {{"number", static_cast<unsigned>(m.number)}, {"incarnation", m.incarnation}, {"name", m.name}, {"pid", m.pid},
+            {"seq", text_of(m.at)}, {"joined", time_of(m.joined_ns)}, {"left", time_of(m.left_ns)}};
+}
+
 } // namespace
 
-void append_json(std::string& out, const log_facts& f, bool segments, bool topics) {
+void append_json(std::string& out, const log_facts& f, const info_parts& parts) {
     json j{{"log", f.dir}, {"bus_id", f.bus.empty() ? json(nullptr) : json(to_string(f.bus))}, {"names", f.names}, {"writer", f.writer.empty() ? json(nullptr) : json(f.writer)},
            {"first_seq", text_of(f.sums.first_seq)}, {"last_seq", text_of(f.sums.last_seq)}, {"bytes", f.bytes}, {"segments", f.segments.size()}};
     j.update(sums_of(f.sums));
@@ -41,15 +46,19 @@ void append_json(std::string& out, const log_facts& f, bool segments, bool topic
     j["quarantine"] = {{"files", f.quarantined}, {"bytes", f.quarantined_bytes}};
     j["runs"] = json::array();
     for (const auto& m : f.runs) j["runs"].push_back(of(m));
-    if (segments) {
+    if (parts.segments) {
         j["segment_list"] = json::array();
         for (const segment_facts& s : f.segments) j["segment_list"].push_back(of(s));
     }
-    if (topics) {
+    if (parts.topics) {
         j["topics"] = json::array();
         for (const auto& [name, t] : f.topics)
             j["topics"].push_back({{"topic", name}, {"frames", t.count}, {"last_seq", text_of(t.last)}, {"last_time", time_of(t.last_ns)}});
         j["unnamed_frames"] = f.unnamed;
+    }
+    if (parts.members) {
+        j["members"] = json::array();
+        for (const member_facts& m : f.members) j["members"].push_back(of(m));
     }
     out += j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

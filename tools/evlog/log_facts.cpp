@@ -98,6 +98,28 @@ void add_times(log_facts& out) {
     }
 }
 
+/// Frames are passed over, by the index where there is one.
+void add_members(log_facts& out) {
+    if (out.segments.empty()) return;
+    log_reader log(fs(), out.dir, {out.bus});
+    log.select({.topics = nullptr, .headers = nullptr, .frames = false});
+    log.seek(log.first_seq());
+    entry e;
+    while (log.next(e) == step::entry) {
+        if (e.kind != entry_kind::member) continue;
+        const member_info& m = e.member;
+        auto known = std::find_if(out.members.begin(), out.members.end(), [&](const member_facts& k) {
+            return k.number == m.number && k.incarnation == m.incarnation && k.pid == m.pid && k.name == m.name;
+        });
+        if (known == out.members.end()) {
+            out.members.push_back({m.number, m.incarnation, m.pid, std::string(m.name), e.range.first, 0, 0});
+            known = out.members.end() - 1;
+        }
+        if (m.what == member_change::left) known->left_ns = m.time_ns;
+        else if (known->joined_ns == 0) known->joined_ns = m.time_ns; // told again by each run that finds it there
+    }
+}
+
 void add_quarantine(const log_dir& dir, log_facts& out) {
     std::vector<std::string> names;
     if (fs().list(dir.quarantine(), names) < 0) return;
@@ -116,7 +138,7 @@ double log_facts::rate() const {
     return sums.min_time_ns == 0 || ns <= 0 ? 0 : static_cast<double>(sums.events + sums.fragments) * 1e9 / static_cast<double>(ns);
 }
 
-log_facts gather(const std::string& dir, bool with_topics) {
+log_facts gather(const std::string& dir, const info_parts& parts) {
     log_facts out;
     out.dir = dir;
     const log_dir at{dir};
@@ -130,13 +152,14 @@ log_facts gather(const std::string& dir, bool with_topics) {
     }
     out.sums.first_seq = firsts.empty() ? evbus::no_seq : firsts.front();
     for (const evbus::seq_t first : firsts) {
-        out.segments.push_back(look(at, first, with_topics, out));
+        out.segments.push_back(look(at, first, parts.topics, out));
         const segment_facts& s = out.segments.back();
         if (out.sums.last_seq != evbus::no_seq && first > out.sums.last_seq + 1) out.between += first - out.sums.last_seq - 1;
         out.bytes += s.bytes;
         add_up(s.sums, out.sums);
     }
-    if (with_topics && !out.topics.empty()) add_times(out);
+    if (!out.topics.empty()) add_times(out);
+    if (parts.members) add_members(out);
     out.runs = evbus::recorder::load_manifests(fs(), at).runs;
     out.cursors = list_cursors(fs(), at, out.bus).size();
     add_quarantine(at, out);
