@@ -148,6 +148,11 @@ public:
         ok(batch_.add_member({member_no{7}, 1, log::member_change::joined, 42, 5, name}));
         return *this;
     }
+    /// The one that joined is gone, as a recorder tells it: without name and pid.
+    test_log& left() {
+        ok(batch_.add_member({member_no{7}, 1, log::member_change::left, 0, 9, {}}));
+        return *this;
+    }
     test_log& run_start() {
         ok(batch_.add_run({99, log::run_change::start, 5}));
         return *this;

@@ -108,15 +108,16 @@ void add_members(log_facts& out) {
     while (log.next(e) == step::entry) {
         if (e.kind != entry_kind::member) continue;
         const member_info& m = e.member;
-        auto known = std::find_if(out.members.begin(), out.members.end(), [&](const member_facts& k) {
-            return k.number == m.number && k.incarnation == m.incarnation && k.pid == m.pid && k.name == m.name;
+        // A number's next life begins when the one before has left, which is told without name and pid.
+        const auto known = std::find_if(out.members.rbegin(), out.members.rend(), [&](const member_facts& k) {
+            if (k.number != m.number || k.incarnation != m.incarnation) return false;
+            return m.what == member_change::left ? k.left_ns == 0 : k.pid == m.pid && k.name == m.name;
         });
-        if (known == out.members.end()) {
-            out.members.push_back({m.number, m.incarnation, m.pid, std::string(m.name), e.range.first, 0, 0});
-            known = out.members.end() - 1;
-        }
-        if (m.what == member_change::left) known->left_ns = m.time_ns;
-        else if (known->joined_ns == 0) known->joined_ns = m.time_ns; // told again by each run that finds it there
+        member_facts& who = known != out.members.rend()
+                                ? *known
+                                : out.members.emplace_back(member_facts{m.number, m.incarnation, m.pid, std::string(m.name), e.range.first, 0, 0});
+        if (m.what == member_change::left) who.left_ns = m.time_ns;
+        else if (who.joined_ns == 0) who.joined_ns = m.time_ns; // told again by each run that finds it there
     }
 }
 
