@@ -123,7 +123,8 @@ public:
     /// no_seq. Any thread may read it.
     [[nodiscard]] seq_t synced() const noexcept { return synced_->load(std::memory_order_acquire); }
 
-    /// Writes the footer and syncs. Appending again opens a new segment.
+    /// Writes the footer and syncs. Appending again opens a new segment; but one that held no seq has its name
+    /// already: open the log anew to go on with that (append says EEXIST).
     [[nodiscard]] append_result close() noexcept;
 
 private:

@@ -11,6 +11,12 @@ using cli::parse_duration;
 using cli::parse_rate;
 using cli::parse_size;
 
+TEST_CASE("a count names what it counts, and one of it as one") {
+    CHECK(cli::format_count(1, "segment") == "1 segment");
+    CHECK(cli::format_count(0, "segment") == "0 segments");
+    CHECK(cli::format_count(20'000, "seq") == cli::format_count(20'000) + " seqs");
+}
+
 TEST_CASE("units: durations take every unit, fractions and sums") {
     CHECK(parse_duration("0") == 0ns);
     CHECK(parse_duration("17ns") == 17ns);

@@ -166,5 +166,8 @@ std::string format_count(std::uint64_t n) {
     for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
     return text;
 }
+std::string format_count(std::uint64_t n, std::string_view of_one) {
+    return format_count(n) + " " + std::string(of_one) + (n == 1 ? "" : "s");
+}
 
 } // namespace cli

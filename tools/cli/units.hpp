@@ -28,5 +28,7 @@ std::string format_duration(std::chrono::nanoseconds d);
 std::string format_size(std::uint64_t bytes);
 /// 1234567 as "1,234,567".
 std::string format_count(std::uint64_t n);
+/// With what is counted: "1 segment", "2 segments".
+std::string format_count(std::uint64_t n, std::string_view of_one);
 
 } // namespace cli

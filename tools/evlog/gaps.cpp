@@ -64,7 +64,7 @@ public:
             all += seqs_[i];
             if (seqs_[i] != 0) causes += (causes.empty() ? "" : ", ") + std::string(to_string(static_cast<evbus::gap_cause>(i))) + " " + cli::format_count(seqs_[i]);
         }
-        return cli::format_count(all) + (all == 1 ? " seq in " : " seqs in ") + cli::format_count(ranges_) + (ranges_ == 1 ? " gap: " : " gaps: ") + causes;
+        return cli::format_count(all, "seq") + " in " + cli::format_count(ranges_, "gap") + ": " + causes;
     }
 
 private:

@@ -114,10 +114,10 @@ void append_report(std::string& out, const std::string& from, const std::string&
     row(out, "from      ", from);
     row(out, "to        ", to);
     row(out, "bus id    ", to_string(v.bus));
-    row(out, "holds     ", cli::format_count(r.segments) + " segments, " + cli::format_count(r.commits + r.mended) + " commits, " + cli::format_count(r.events) + " events and fragments" +
+    row(out, "holds     ", cli::format_count(r.segments, "segment") + ", " + cli::format_count(r.commits + r.mended, "commit") + ", " + cli::format_count(r.events) + " events and fragments" +
                                (v.last >= v.first && v.first != evbus::no_seq ? ", seqs " + std::to_string(v.first) + " to " + std::to_string(v.last) : ""));
     if (r.missing != 0)
-        row(out, "missing   ", cli::format_count(r.missing) + (r.missing == 1 ? " seq" : " seqs") + ", which readers of it are told as damage: " + holes_text(r));
+        row(out, "missing   ", cli::format_count(r.missing, "seq") + ", which readers of it are told as damage: " + holes_text(r));
     if (r.mended != 0) row(out, "mended    ", cli::format_count(r.mended) + " commits without the records that made no sense");
     for (const std::string& what : r.left_out) row(out, "left out  ", what);
     row(out, "checked   ", "the new log is whole");

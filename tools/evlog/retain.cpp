@@ -96,7 +96,7 @@ void show_json(const std::string& dir, const log::retention_plan& p, const log::
 }
 
 std::string amount(std::uint64_t segments, std::uint64_t bytes) {
-    return cli::format_count(segments) + (segments == 1 ? " segment, " : " segments, ") + cli::format_size(bytes);
+    return cli::format_count(segments, "segment") + ", " + cli::format_size(bytes);
 }
 
 /// What a table does not say.

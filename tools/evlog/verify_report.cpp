@@ -43,8 +43,8 @@ std::string speed(const verify_report& r, double seconds) {
 
 std::string result_text(const verify_report& r) {
     if (r.has_damage())
-        return "damage: " + cli::format_count(r.found.count(severity::damage)) + " place" + (r.found.count(severity::damage) == 1 ? "" : "s") + ", " +
-               (r.unreadable == 0 ? "no seq" : cli::format_count(r.unreadable) + " seq" + (r.unreadable == 1 ? "" : "s")) + " lost by it";
+        return "damage: " + cli::format_count(r.found.count(severity::damage), "place") + ", " +
+               (r.unreadable == 0 ? "no seq" : cli::format_count(r.unreadable, "seq")) + " lost by it";
     if (r.stopped) return "stopped before the end: not everything was looked at";
     if (!r.is_whole()) return "what was looked at is fine; not everything could be";
     if (r.has_gaps()) return "everything that the log holds is whole; it has gaps";
@@ -74,7 +74,7 @@ void append_finding(std::string& out, const finding& f, const std::string& inden
 void append_text(std::string& out, const verify_head& head, const verify_report& r) {
     row(out, "log", head.dir + (head.growing ? " (a recorder is writing: its unfinished end is left out)" : ""));
     row(out, "bus id", r.bus.empty() ? "not known" : to_string(r.bus));
-    row(out, "checked", cli::format_count(r.segments.size()) + " segments, " + cli::format_count(r.sums.commits) + " commits, " +
+    row(out, "checked", cli::format_count(r.segments.size(), "segment") + ", " + cli::format_count(r.sums.commits, "commit") + ", " +
                             cli::format_count(r.sums.records) + " records, " + speed(r, head.seconds));
     if (r.first != evbus::no_seq && r.last >= r.first) row(out, "seqs", std::to_string(r.first) + " to " + std::to_string(r.last));
     row(out, "holds", cli::format_count(r.sums.events) + " events, " + cli::format_count(r.sums.fragments) + " fragments, " + cli::format_count(r.sums.voids) + " void");

@@ -151,7 +151,7 @@ void player::tell_gap(const evbus::gap& g) {
 }
 
 void player::summarize() const {
-    std::string text = "played " + cli::format_count(played_) + (played_ == 1 ? " event" : " events");
+    std::string text = "played " + cli::format_count(played_, "event");
     if (played_ != 0) text += ", seqs " + std::to_string(first_) + " to " + std::to_string(last_) + " of " + at_.dir + ", on bus " + o_->to;
     if (in_gaps_ != 0) text += "; " + cli::format_count(in_gaps_) + " seqs in gaps";
     if (without_time_ != 0) text += "; " + cli::format_count(without_time_) + " without an origin time, for want of room in their headers";

@@ -71,7 +71,7 @@ int publish_lines(sender& to, line_input& lines, const options& o, const cli::st
 void summarize(const sender& from, std::chrono::nanoseconds took) {
     using namespace std::chrono;
     const auto shown = took < milliseconds(10) ? nanoseconds(duration_cast<microseconds>(took)) : nanoseconds(duration_cast<milliseconds>(took));
-    std::string text = "published " + cli::format_count(from.sent()) + (from.sent() == 1 ? " event" : " events");
+    std::string text = "published " + cli::format_count(from.sent(), "event");
     if (from.sent() != 0) {
         text += ", seq " + std::to_string(from.first());
         if (from.last() != from.first()) text += "-" + std::to_string(from.last());
