@@ -1,8 +1,8 @@
 // Which events are shown, of those that pass the topic filters.
 #pragma once
 
+#include "tools/cli/pattern.hpp"
 #include "tools/cli/when.hpp"
-#include "tools/evtail/pattern.hpp"
 
 #include <evbus/event.hpp>
 
@@ -15,7 +15,7 @@ struct selection {
     evbus::seq_range seqs{1, evbus::max_seq};
     std::optional<cli::time_ns> since{}; ///< inclusive
     std::optional<cli::time_ns> until{}; ///< inclusive
-    const pattern* grep = nullptr;
+    const cli::pattern* grep = nullptr;
 
     [[nodiscard]] bool takes(const evbus::event& e) const {
         return seqs.contains(e.seq()) && (!since || e.published() >= *since) && (!until || e.published() <= *until) &&

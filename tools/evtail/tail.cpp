@@ -41,7 +41,7 @@ private:
 
 tail::tail(const options& o, cli::output& out, const cli::stop_signal* stop)
     : o_(&o), stop_(stop), show_(o, wanted_, out), move_(o, show_, out, stop) {
-    if (o.grep) grep_.emplace(*o.grep);
+    if (o.grep) grep_.emplace("--grep", *o.grep);
     wanted_ = {.seqs = {1, o.to.value_or(evbus::max_seq)}, .since = o.since, .until = o.until, .grep = grep_ ? &*grep_ : nullptr};
     in_ = open_source(o);
     show_.names_from(in_.get());

@@ -1,10 +1,10 @@
 // What evtail does from its first event to its exit code.
 #pragma once
 
+#include "tools/cli/pattern.hpp"
 #include "tools/cli/terminal.hpp"
 #include "tools/evtail/cursor_saver.hpp"
 #include "tools/evtail/options.hpp"
-#include "tools/evtail/pattern.hpp"
 #include "tools/evtail/printer.hpp"
 #include "tools/evtail/pump.hpp"
 #include "tools/evtail/selection.hpp"
@@ -44,7 +44,7 @@ private:
 
     const options* o_;
     const cli::stop_signal* stop_;
-    std::optional<pattern> grep_;
+    std::optional<cli::pattern> grep_;
     selection wanted_;
     std::unique_ptr<source> in_;
     printer show_;
