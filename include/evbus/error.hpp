@@ -41,6 +41,9 @@ enum class errc {
     too_large,        ///< over a documented limit
     exhausted,        ///< no free participant number or table entry
     forked,           ///< a handle was used in a forked child
+    handler_failed,   ///< a handler failed more often than its restart policy allows
+    letters_full,     ///< no room for another dead letter
+    gap,              ///< a reader that was told to stop at a gap met one
 };
 
 namespace detail {
@@ -72,6 +75,9 @@ inline const char* describe(errc e) noexcept {
     case errc::too_large: return "too large";
     case errc::exhausted: return "table full";
     case errc::forked: return "handle used in a forked child";
+    case errc::handler_failed: return "handler failed";
+    case errc::letters_full: return "no room for dead letters";
+    case errc::gap: return "events are missing";
     }
     return "unknown";
 }
