@@ -42,7 +42,7 @@ std::string part_of(const std::string& path) {
 
 // What each part may include, itself besides. A part that is not named here has no place.
 const names everything_public = {"ids",       "frame",      "ring",     "bus",    "log", "walk", "log_walk",
-                                 "publisher", "subscriber", "consumer", "worker", "all"};
+                                 "publisher", "subscriber", "consumer", "work",   "worker", "all"};
 
 names with(names base, const names& more) {
     base.insert(more.begin(), more.end());
@@ -61,7 +61,9 @@ const std::map<std::string, names> may_include = {
     {"publisher", {"ids", "detail", "frame", "ring", "bus"}},
     {"subscriber", {"ids", "detail", "frame", "ring", "bus", "walk"}},
     {"consumer", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk"}},
-    {"worker", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk", "consumer"}},
+    // The worker's rules: arithmetic, without files, clocks or threads.
+    {"work", {"ids"}},
+    {"worker", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk", "consumer", "work"}},
     {"all", everything_public},
     {"lib", with(everything_public, {"detail"})}, // compiled and released together with the headers
     {"docs", {"all"}},
