@@ -42,6 +42,8 @@ struct cursor_options {
     notice_hook on_notice{};            ///< called within the constructor
 };
 
+using log::cursor_notes;
+
 /// Where cursors are kept, and how far what they point into goes.
 struct cursor_home {
     std::string log_dir;
@@ -81,6 +83,9 @@ public:
         check_filter(found.saved.filter);
         check_head(found.saved.place.next, home.head);
         place_ = found.saved.place;
+        notes_ = found.saved.notes;
+        // Of the damaged file nobody knows how much further it was: at most as far as the one before allowed.
+        if (store_.found().current.fault == log::cursor_fault::damaged) notes_.may_repeat += std::min(notes_.may_repeat, max_seq - notes_.may_repeat);
         if (found.state == log::cursor_state::older && how.on_notice)
             how.on_notice({notice_kind::repaired, "cursor " + name + ": " + found.words, place_->next});
     }
@@ -88,24 +93,28 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     /// The place saved last; nothing when none ever was.
     [[nodiscard]] const std::optional<cursor_place>& place() const noexcept { return place_; }
+    /// What was saved with it.
+    [[nodiscard]] const cursor_notes& notes() const noexcept { return notes_; }
     /// Where a consumer goes on: at the place, or at the oldest when there is none yet.
     [[nodiscard]] from start() const noexcept { return place_ ? from::place(*place_) : from::oldest(); }
 
     /// Makes `at` the place: on disk when it returns. The same place again is fine and costs nothing. Throws
     /// bad_option when `at` lies before the place, forked in a child, and what the system reports: then the
     /// place before holds, and saving may be tried again, except after a failed sync of the directory.
-    void save(const cursor_place& at) {
+    void save(const cursor_place& at, const cursor_notes& with = {}) {
         if (place_ && at.next < place_->next)
             throw error(errc::bad_option, {"save cursor " + name_, "seq " + std::to_string(at.next),
                                            "lies before its place, seq " + std::to_string(place_->next), "reset it, if going back is meant"});
-        if (place_ == at) return;
-        put(at);
+        if (place_ == at && notes_ == with) return;
+        put(at, with);
     }
     /// Makes `at` the place wherever it lies, also after a crash that damages the newest file. Throws as save().
-    void reset(const cursor_place& at) {
-        put(at);
-        put(at); // the file before too: else it went on from the old place, and kept it from retention
+    void reset(const cursor_place& at, const cursor_notes& with = {}) {
+        put(at, with);
+        put(at, with); // the file before too: else it went on from the old place, and kept it from retention
     }
+    /// False after a sync of the directory that failed: no save will succeed any more. Open the cursor anew.
+    [[nodiscard]] bool can_save() const noexcept { return store_.can_save(); }
 
     /// The filter of `how` as a cursor keeps it. Throws bad_filter, or too_large.
     [[nodiscard]] static std::string filter_text(const cursor_options& how) {
@@ -152,15 +161,17 @@ private:
         refuse(errc::mismatch, "its place, seq " + std::to_string(next) + ", lies ahead of ring and log, which end before seq " + std::to_string(head),
                "the bus lost its end, or this is not its log; created anew, the bus begins above that place; or reset the cursor");
     }
-    void put(const cursor_place& at) {
+    void put(const cursor_place& at, const cursor_notes& with) {
         if (guard_.in_child())
             throw error(errc::forked, {"save cursor " + name_, "a handle of the parent process", "it does not work in a forked child",
                                        "open a cursor of another name in the child"});
         if (at.walk_from == no_seq || at.walk_from > at.next)
             throw error(errc::bad_option, {"save cursor " + name_, "seq " + std::to_string(at.next), "is no place",
                                            "seqs begin at 1, and walk_from is not above next"});
-        if (const int r = store_.save({bus_, at, 0, detail::wall_ns(), filter_}); r < 0) detail::throw_errno(-r, "save cursor " + name_, store_.path());
+        if (const int r = store_.save({bus_, at, 0, detail::wall_ns(), filter_, with}); r < 0)
+            detail::throw_errno(-r, "save cursor " + name_, store_.path());
         place_ = at;
+        notes_ = with;
     }
 
     std::string name_;
@@ -169,6 +180,7 @@ private:
     log::cursor_store store_;
     detail::fork_guard guard_;
     std::optional<cursor_place> place_;
+    cursor_notes notes_;
 };
 
 } // namespace v1

@@ -116,7 +116,7 @@ int reset(const cli::log_place& at, const std::string& name, const std::string& 
     // Looked at under the lock. Without a whole file nobody knows the filter: the next user binds it anew.
     const log::saved_cursor* old = store.found().best();
     const std::string from = old == nullptr ? "nowhere" : "seq " + std::to_string(old->place.next);
-    const log::saved_cursor anew{reach.bus, {next, next}, 0, cli::now_ns(), old == nullptr || old->bus != reach.bus ? "" : old->filter};
+    const log::saved_cursor anew{reach.bus, {next, next}, 0, cli::now_ns(), old == nullptr || old->bus != reach.bus ? "" : old->filter, {}};
     for (int i = 0; i < 2; ++i) // the file before too: nothing is left of the old place
         if (const int r = store.save(anew); r < 0) evbus::detail::throw_errno(-r, operation, store.path());
     say("cursor " + name + ": from " + from + " to seq " + std::to_string(next));

@@ -20,13 +20,23 @@ namespace evbus {
 inline namespace v1 {
 namespace log {
 
+/// What a worker keeps with its place.
+struct cursor_notes {
+    seq_t letters = no_seq;       ///< the journal of its letters reaches at least this position
+    std::uint64_t may_repeat = 0; ///< so many events from the place on may have been handled already
+    bool unsure_letters = false;  ///< what waits among the letters may have been handled, too
+
+    friend bool operator==(const cursor_notes&, const cursor_notes&) = default;
+};
+
 /// What a cursor file holds.
 struct saved_cursor {
     bus_id bus;
     cursor_place place;
     std::uint64_t saves = 0; ///< counts up with every save
     std::int64_t saved_ns = 0;
-    std::string filter; ///< its text, as docs/log-format.md says
+    std::string filter{}; ///< its text, as docs/log-format.md says
+    cursor_notes notes{};
 
     /// By the number of saves, which may begin again at 0 behind the last u64.
     [[nodiscard]] bool is_newer_than(const saved_cursor& other) const noexcept {
@@ -86,6 +96,9 @@ inline std::uint64_t cursor_checksum(const cursor_header& h, std::string_view fi
     h.saved_ns = c.saved_ns;
     h.filter_hash = evbus::detail::xxh3(c.filter.data(), c.filter.size());
     h.filter_bytes = static_cast<std::uint32_t>(c.filter.size());
+    h.unsure_letters = c.notes.unsure_letters ? 1 : 0;
+    h.letters = c.notes.letters;
+    h.may_repeat = c.notes.may_repeat;
     h.checksum = detail::cursor_checksum(h, c.filter);
     return std::string(reinterpret_cast<const char*>(&h), sizeof h) + c.filter;
 }
@@ -101,9 +114,9 @@ inline std::uint64_t cursor_checksum(const cursor_header& h, std::string_view fi
     // What is whole and not understood is no damage: the next version may keep more here.
     if (h.version != log_format_version || h.flags != 0) return cursor_fault::unsupported;
     const cursor_place place{h.next_seq, h.walk_from};
-    if (place.walk_from == no_seq || place.walk_from > place.next || h.filter_hash != evbus::detail::xxh3(filter.data(), filter.size()))
+    if (place.walk_from == no_seq || place.walk_from > place.next || h.unsure_letters > 1 || h.filter_hash != evbus::detail::xxh3(filter.data(), filter.size()))
         return cursor_fault::damaged;
-    out = {{{h.bus_id[0], h.bus_id[1]}}, place, h.saves, h.saved_ns, std::string(filter)};
+    out = {{{h.bus_id[0], h.bus_id[1]}}, place, h.saves, h.saved_ns, std::string(filter), {h.letters, h.may_repeat, h.unsure_letters == 1}};
     return cursor_fault::none;
 }
 

@@ -65,6 +65,8 @@ public:
         sync_failed_ = r < 0;
         return r;
     }
+    /// False after a directory sync that failed.
+    [[nodiscard]] bool can_save() const noexcept { return !sync_failed_; }
     /// Removes all its files, the lock's as well: of no use afterwards but to be destroyed. 0 or -errno.
     [[nodiscard]] int remove() noexcept {
         newest_is_current_ = false;

@@ -53,13 +53,17 @@ enum class record_kind : std::uint8_t {
     damage = 5,   ///< seqs that the log once held
     member = 6,   ///< a participant came or went; no seq of its own
     run = 7,      ///< a recorder began or ended; no seq of its own
-    anchor = 8,   ///< a marked place to start reading from; no seq of its own
+    anchor = 8,   ///< the state up to a seq is kept elsewhere; no seq of its own
 };
 
 /// Bits of record_prefix::flags.
 namespace record_flags {
 /// DAMAGE only: told of seqs before this record's place; it takes no place in the order.
 inline constexpr std::uint8_t note = 1;
+/// ANCHOR only: its body is a `full_anchor_body`.
+inline constexpr std::uint8_t full_anchor = 2;
+/// ANCHOR only, with full_anchor: `content_hash` holds one.
+inline constexpr std::uint8_t hashed_anchor = 4;
 } // namespace record_flags
 
 /// Bits of segment_header::compatible_flags.
@@ -174,6 +178,17 @@ struct anchor_body {
     std::uint8_t reserved[7];
 };
 static_assert(sizeof(anchor_body) == 24 && offsetof(anchor_body, label_bytes) == 16);
+
+/// What an ANCHOR holds that was put through a bus: begins as anchor_body does, and is followed by the label.
+struct full_anchor_body {
+    std::int64_t time_ns;
+    std::uint64_t seq;
+    std::uint8_t label_bytes;
+    std::uint8_t reserved[7];
+    std::uint64_t walk_from;    ///< reading begins here, at an event that was not whole at `seq`; else `seq`
+    std::uint64_t content_hash; ///< of what is kept elsewhere; 0 when there is none
+};
+static_assert(sizeof(full_anchor_body) == 40 && offsetof(full_anchor_body, walk_from) == 24);
 
 struct footer_header {
     std::uint64_t magic;
@@ -319,12 +334,15 @@ struct cursor_header {
     std::int64_t saved_ns;
     std::uint64_t filter_hash;   ///< XXH3 of the filter's text, without a seed
     std::uint32_t filter_bytes;
-    std::uint32_t reserved;
-    std::uint64_t reserved2[5];
+    std::uint32_t unsure_letters; ///< 1: what waits among the letters may have been handled as well; 0: not
+    std::uint64_t letters;       ///< the journal of letters reaches at least this position; 0: none is needed
+    std::uint64_t may_repeat;    ///< so many events from next_seq on may have been handled; 0 after a clean end
+    std::uint64_t reserved2[3];
     std::uint64_t checksum;      ///< of all bytes before it and of the filter's text
 };
 static_assert(sizeof(cursor_header) == 128 && offsetof(cursor_header, next_seq) == 32);
-static_assert(offsetof(cursor_header, filter_hash) == 64 && offsetof(cursor_header, checksum) == 120);
+static_assert(offsetof(cursor_header, filter_hash) == 64 && offsetof(cursor_header, letters) == 80 &&
+              offsetof(cursor_header, may_repeat) == 88 && offsetof(cursor_header, checksum) == 120);
 
 } // namespace log
 } // namespace v1
