@@ -44,6 +44,10 @@ enum class errc {
     handler_failed,   ///< a handler failed more often than its restart policy allows
     letters_full,     ///< no room for another dead letter
     gap,              ///< a reader that was told to stop at a gap met one
+    not_durable,      ///< it is about a seq that is not synced yet
+    goes_back,        ///< it lies before what was reached already
+    no_recorder,      ///< nobody records the bus
+    timed_out,        ///< the time given was over first
 };
 
 namespace detail {
@@ -78,6 +82,10 @@ inline const char* describe(errc e) noexcept {
     case errc::handler_failed: return "handler failed";
     case errc::letters_full: return "no room for dead letters";
     case errc::gap: return "events are missing";
+    case errc::not_durable: return "not durable yet";
+    case errc::goes_back: return "goes back";
+    case errc::no_recorder: return "not recorded";
+    case errc::timed_out: return "timed out";
     }
     return "unknown";
 }

@@ -40,10 +40,27 @@ const char* fault_of_run(const raw_record& r) noexcept {
     return is_zero(body.reserved) ? nullptr : "a RUN record with a reserved byte set";
 }
 
+const char* fault_of_full_anchor(const raw_record& r) noexcept {
+    full_anchor_body body;
+    if (!detail::load(r.body, body) || r.body.size() != sizeof body + padded8(body.label_bytes)) return "an ANCHOR record of the wrong length";
+    if (body.walk_from == no_seq || body.walk_from > body.seq) return "an ANCHOR record whose reading begins behind its place";
+    if ((r.flags & record_flags::hashed_anchor) == 0 && body.content_hash != 0) return "an ANCHOR record with a hash that it does not announce";
+    return is_zero(body.reserved) ? nullptr : "an ANCHOR record with a reserved byte set";
+}
+
 const char* fault_of_anchor(const raw_record& r) noexcept {
+    if ((r.flags & record_flags::full_anchor) != 0) return fault_of_full_anchor(r);
     anchor_body body;
     if (!detail::load(r.body, body) || r.body.size() != sizeof body + padded8(body.label_bytes)) return "an ANCHOR record of the wrong length";
     return is_zero(body.reserved) ? nullptr : "an ANCHOR record with a reserved byte set";
+}
+
+/// The flags that a record of its kind may have.
+std::uint8_t flags_of(const raw_record& r) noexcept {
+    if (r.kind == record_kind::damage) return record_flags::note;
+    if (r.kind != record_kind::anchor) return 0;
+    const bool full = (r.flags & record_flags::full_anchor) != 0; // without that body there is nowhere a hash could stand
+    return full ? std::uint8_t{record_flags::full_anchor | record_flags::hashed_anchor} : std::uint8_t{0};
 }
 
 } // namespace
@@ -77,7 +94,7 @@ bool record_check::next(judged_record& out) noexcept {
 }
 
 void record_check::judge(judged_record& out) noexcept {
-    const std::uint8_t known = out.raw.kind == record_kind::damage ? record_flags::note : 0;
+    const std::uint8_t known = flags_of(out.raw);
     switch (out.raw.kind) {
     case record_kind::event:
     case record_kind::fragment: judge_frame(out); break;

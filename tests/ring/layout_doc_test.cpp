@@ -45,11 +45,23 @@ std::map<std::string, real_struct> structs() {
           {FIELD(c, magic), FIELD(c, byte_order), FIELD(c, version), FIELD(c, compatible), FIELD(c, incompatible), FIELD(c, file_bytes),
            FIELD(c, epoch), FIELD(c, members_offset), FIELD(c, member_stride), FIELD(c, member_count), FIELD(c, reserved0),
            FIELD(c, frontier), FIELD(c, verdict), FIELD(c, data_bell), FIELD(c, frontier_bell), FIELD(c, notices),
-           FIELD(c, publishers_high), FIELD(c, readers_high), FIELD(c, reserved1), FIELD(c, reserved2)}}},
+           FIELD(c, publishers_high), FIELD(c, readers_high), FIELD(c, reserved1), FIELD(c, latency_offset), FIELD(c, latency_stride),
+           FIELD(c, latency_readers), FIELD(c, reserved2), FIELD(c, anchors), FIELD(c, reserved3)}}},
+        {"anchor_words",
+         {sizeof(anchor_words),
+          {FIELD(anchor_words, state), FIELD(anchor_words, answer), FIELD(anchor_words, seq), FIELD(anchor_words, walk_from),
+           FIELD(anchor_words, content_hash), FIELD(anchor_words, reference_bytes), FIELD(anchor_words, reserved),
+           FIELD(anchor_words, reference)}}},
+        {"latency_table",
+         {sizeof(latency_table), {FIELD(latency_table, readers), FIELD(latency_table, written), FIELD(latency_table, durable)}}},
+        {"latency_words",
+         {sizeof(latency_words),
+          {FIELD(latency_words, life), FIELD(latency_words, sum_ns), FIELD(latency_words, max_ns), FIELD(latency_words, negative),
+           FIELD(latency_words, reserved), FIELD(latency_words, buckets)}}},
         {"frontier_words",
          {sizeof(f),
           {FIELD(f, written), FIELD(f, durable), FIELD(f, generation), FIELD(f, state), FIELD(f, recorder_pid), FIELD(f, captured),
-           FIELD(f, reserved)}}},
+           FIELD(f, anchor), FIELD(f, reserved)}}},
         {"verdict_words", {sizeof(verdict_words), {FIELD(verdict_words, verdict), FIELD(verdict_words, closing), FIELD(verdict_words, closed_at), FIELD(verdict_words, reserved)}}},
         {"doorbell_words",
          {sizeof(doorbell_words), {FIELD(doorbell_words, rings), FIELD(doorbell_words, sleepers), FIELD(doorbell_words, reserved)}}},
@@ -99,9 +111,11 @@ TEST_CASE("layout document: every table says what the struct of its name is, byt
 TEST_CASE("layout: sizes, offsets and lock bytes are what a reader in another language was told") {
     CHECK(sizeof(ring_header) == 8192);
     CHECK(ring_bytes(16384, 256) == 8192 + 16384 * 256);
-    CHECK(ctl_bytes == 4096 + 8192 * 128);
+    CHECK(latency_offset == 4096 + 8192 * 128);
+    CHECK(ctl_bytes == latency_offset + 1026 * 576);
     CHECK(creation_lock_byte == 0);
     CHECK(recorder_lock_byte == 8192);
+    CHECK(anchor_lock_byte == 8193);
     CHECK(recorder_lock_byte < ctl_bytes);
     CHECK(std::memcmp(&ring_magic, "EBUSRNG1", 8) == 0);
     CHECK(std::memcmp(&ctl_magic, "EBUSCTL1", 8) == 0);

@@ -110,8 +110,12 @@ public:
     }
     [[nodiscard]] bool add_anchor(const anchor_info& a) noexcept {
         const std::string_view label = a.label.substr(0, max_record_text);
-        return add_plain(record_kind::anchor,
-                         anchor_body{a.time_ns, a.seq, static_cast<std::uint8_t>(label.size()), {}}, label);
+        const auto label_bytes = static_cast<std::uint8_t>(label.size());
+        if (a.walk_from == no_seq && !a.content_hash)
+            return add_plain(record_kind::anchor, anchor_body{a.time_ns, a.seq, label_bytes, {}}, label);
+        const full_anchor_body body{a.time_ns, a.seq, label_bytes, {}, a.walk_from == no_seq ? a.seq : a.walk_from, a.content_hash.value_or(0)};
+        const auto flags = static_cast<std::uint8_t>(record_flags::full_anchor | (a.content_hash ? record_flags::hashed_anchor : 0));
+        return add_plain(record_kind::anchor, body, label, flags);
     }
 
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
@@ -123,6 +127,12 @@ public:
     [[nodiscard]] seq_t first() const noexcept { return first_; }
     [[nodiscard]] seq_t last() const noexcept { return last_; }
     [[nodiscard]] std::size_t commits() const noexcept { return count_; }
+    /// The least publish time of its frames, in ns since 1970; 0 when none has one.
+    [[nodiscard]] std::int64_t oldest_ns() const noexcept {
+        std::int64_t oldest = std::numeric_limits<std::int64_t>::max();
+        for (std::size_t i = 0; i < count_; ++i) oldest = std::min(oldest, commits_[i].min_ns);
+        return oldest == std::numeric_limits<std::int64_t>::max() ? 0 : oldest;
+    }
     /// Everything, as it goes into the file; final after seal().
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {bytes_at(0), used_}; }
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -40,11 +41,14 @@ struct run_info {
     std::int64_t time_ns = 0;
 };
 
-/// A marked place.
+/// The state before `seq` is kept elsewhere, under `label`. One without `walk_from` and hash is written in a
+/// shorter form.
 struct anchor_info {
     seq_t seq = no_seq; ///< the first seq after the anchor
     std::int64_t time_ns = 0;
     std::string_view label{};
+    seq_t walk_from = no_seq; ///< reading begins here, at an event that was not whole at `seq`; no_seq: at `seq`
+    std::optional<std::uint64_t> content_hash{};
 };
 
 /// One record of a checked body, still undecoded.
@@ -116,9 +120,16 @@ template <class Body>
 }
 
 [[nodiscard]] inline bool parse_anchor(const raw_record& r, anchor_info& out) noexcept {
+    if ((r.flags & record_flags::full_anchor) != 0) {
+        full_anchor_body body;
+        if (!detail::load(r.body, body)) return false;
+        out = {body.seq, body.time_ns, {}, body.walk_from, {}};
+        if ((r.flags & record_flags::hashed_anchor) != 0) out.content_hash = body.content_hash;
+        return detail::text_after(r.body, sizeof body, body.label_bytes, out.label);
+    }
     anchor_body body;
     if (!detail::load(r.body, body)) return false;
-    out = {body.seq, body.time_ns, {}};
+    out = {body.seq, body.time_ns, {}, no_seq, {}};
     return detail::text_after(r.body, sizeof body, body.label_bytes, out.label);
 }
 

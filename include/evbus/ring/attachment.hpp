@@ -46,6 +46,7 @@ public:
     [[nodiscard]] ring_header& ring() const noexcept { return *ring_; }
     [[nodiscard]] ctl_header& ctl() const noexcept { return *ctl_; }
     [[nodiscard]] member_entry& member(member_no n) const noexcept { return members_[to_u16(n) % member_count]; }
+    [[nodiscard]] latency_table& latencies() const noexcept { return *latencies_; }
     /// The words of the slot in which `seq` lives; the first one is its slot word.
     [[nodiscard]] shared_word* slot(seq_t seq) const noexcept {
         return reinterpret_cast<shared_word*>(slots_ + shape_.index(seq) * shape_.slot_bytes());
@@ -91,6 +92,7 @@ private:
         slots_ = static_cast<std::byte*>(ring_region_.get_address()) + sizeof(ring_header);
         ctl_ = static_cast<ctl_header*>(ctl_region_.get_address());
         members_ = reinterpret_cast<member_entry*>(static_cast<std::byte*>(ctl_region_.get_address()) + sizeof(ctl_header));
+        latencies_ = reinterpret_cast<latency_table*>(static_cast<std::byte*>(ctl_region_.get_address()) + latency_offset);
         touch_pages(ring_region_, ring_access);
         mark(probe::attach_mapped);
         return true;
@@ -152,7 +154,9 @@ private:
 
     void check_ctl_header(const std::string& path) const {
         std::uint64_t head[8] = {};
-        if (::pread(ctl_file_.fd(), head, sizeof head, 0) != static_cast<ssize_t>(sizeof head))
+        std::uint32_t latency[3] = {};
+        if (::pread(ctl_file_.fd(), head, sizeof head, 0) != static_cast<ssize_t>(sizeof head) ||
+            ::pread(ctl_file_.fd(), latency, sizeof latency, offsetof(ctl_header, latency_offset)) != static_cast<ssize_t>(sizeof latency))
             detail::throw_errno(errno, "attach to bus", path);
         std::uint32_t narrow[2];
         std::memcpy(narrow, &head[1], sizeof narrow);
@@ -172,7 +176,8 @@ private:
                                                 "use a newer library"});
         if (head[3] != description_.raw.incompatible || head[5] != description_.raw.epoch || head[4] != ctl_bytes ||
             table[0] != sizeof(ctl_header) ||
-            table[1] != sizeof(member_entry) || table[2] != member_count)
+            table[1] != sizeof(member_entry) || table[2] != member_count || latency[0] != latency_offset ||
+            latency[1] != sizeof(latency_words) || latency[2] != latency_readers)
             throw error(errc::bad_geometry, {"attach to bus", path, "its header contradicts its ring", recreate});
     }
 
@@ -188,6 +193,7 @@ private:
     ring_header* ring_ = nullptr;
     ctl_header* ctl_ = nullptr;
     member_entry* members_ = nullptr;
+    latency_table* latencies_ = nullptr;
     std::byte* slots_ = nullptr;
 };
 

@@ -55,6 +55,9 @@ inline void fill_ctl(ctl_header& ctl, const creation& c) noexcept {
     ctl.members_offset = sizeof(ctl_header);
     ctl.member_stride = sizeof(member_entry);
     ctl.member_count = evbus::member_count;
+    ctl.latency_offset = latency_offset;
+    ctl.latency_stride = sizeof(latency_words);
+    ctl.latency_readers = latency_readers;
     // Nothing before the first seq is this ring's to record, and no recorder has been here: the
     // verdict for (generation 0, this frontier) stands from the start.
     ctl.frontier.written.store(c.first_seq - 1, std::memory_order_relaxed);

@@ -162,7 +162,8 @@ struct alignas(64) frontier_words {
     shared_u32 state;        ///< recorder_state
     shared_u32 recorder_pid;
     shared_u64 captured;     ///< last seq copied out of the ring
-    shared_u64 reserved[3];
+    shared_u64 anchor;       ///< the newest anchor's seq; 0 = there is none
+    shared_u64 reserved[2];
 };
 static_assert(sizeof(frontier_words) == 64);
 
@@ -175,6 +176,20 @@ struct alignas(64) verdict_words {
     shared_u64 reserved[5];
 };
 static_assert(sizeof(verdict_words) == 64);
+
+/// Where somebody asks the recorder for an anchor, and is answered (ring/anchor_mailbox.hpp). Who holds
+/// `anchor_lock_byte` writes; from `posted` to the answer the recorder does.
+struct alignas(64) anchor_words {
+    shared_u64 state;            ///< number:56 | phase:8
+    shared_u64 answer;           ///< number:56 | answer:8 of the last request that was answered
+    shared_u64 seq;              ///< the last one that is in the state
+    shared_u64 walk_from;
+    shared_u64 content_hash;
+    shared_u64 reference_bytes;  ///< bit 63: there is a hash
+    shared_u64 reserved[2];
+    shared_u64 reference[32];
+};
+static_assert(sizeof(anchor_words) == 320 && offsetof(anchor_words, reference) == 64);
 
 /// First page of ctl.
 struct ctl_header {
@@ -197,18 +212,49 @@ struct ctl_header {
     alignas(64) shared_u32 publishers_high;   ///< greatest publisher number ever taken
     shared_u32 readers_high;                  ///< greatest other number ever taken
     char reserved1[56];
-    char reserved2[3648];
+    std::uint32_t latency_offset;  ///< of latency_table
+    std::uint32_t latency_stride;
+    std::uint32_t latency_readers; ///< entries of the table that are readers'
+    char reserved2[52];
+    anchor_words anchors;          ///< who asks for an anchor, and the recorder
+    char reserved3[3264];
 };
 static_assert(sizeof(ctl_header) == 4096);
 static_assert(offsetof(ctl_header, frontier) == 64 && offsetof(ctl_header, verdict) == 128);
 static_assert(offsetof(ctl_header, data_bell) == 192 && offsetof(ctl_header, frontier_bell) == 256);
 static_assert(offsetof(ctl_header, notices) == 320 && offsetof(ctl_header, publishers_high) == 384);
+static_assert(offsetof(ctl_header, latency_offset) == 448 && offsetof(ctl_header, anchors) == 512);
 
-inline constexpr std::size_t ctl_bytes = sizeof(ctl_header) + std::size_t{member_count} * sizeof(member_entry);
+/// How long events were under way: how often, by length (ring/latency.hpp). Written by one participant alone.
+struct alignas(64) latency_words {
+    shared_u64 life;        ///< a reader's incarnation, a recorder's generation; 0 = nobody's, or being emptied
+    shared_u64 sum_ns;
+    shared_u64 max_ns;
+    shared_u64 negative;    ///< of bucket 0: by the clock they were read before they were published
+    shared_u64 reserved[4];
+    shared_u64 buckets[64]; ///< two to an octave from 32 ns on; the first holds less, the last all that is more
+};
+static_assert(sizeof(latency_words) == 576 && offsetof(latency_words, buckets) == 64);
+
+/// The first so many reader numbers have an entry in the table.
+inline constexpr std::uint16_t latency_readers = 1024;
+
+/// Behind the members.
+struct latency_table {
+    latency_words readers[latency_readers]; ///< published to read; the reader of number first_reader_no + k
+    latency_words written;                  ///< published to in the page cache; the recorder
+    latency_words durable;                  ///< published to synced; the recorder
+};
+static_assert(sizeof(latency_table) == (latency_readers + 2) * sizeof(latency_words));
+
+inline constexpr std::size_t latency_offset = sizeof(ctl_header) + std::size_t{member_count} * sizeof(member_entry);
+inline constexpr std::size_t ctl_bytes = latency_offset + sizeof(latency_table);
 
 /// Bytes of ctl that are held as file locks; a participant holds the byte of its number.
 inline constexpr std::uint64_t creation_lock_byte = 0;
 inline constexpr std::uint64_t recorder_lock_byte = member_count;
+/// Held by who asks for an anchor, until it is answered.
+inline constexpr std::uint64_t anchor_lock_byte = member_count + 1;
 
 } // namespace ring
 } // namespace v1
