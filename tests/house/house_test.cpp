@@ -19,7 +19,7 @@ using names = std::set<std::string>;
 std::string part_of(const std::string& path) {
     static const std::map<std::string, names> public_headers = {
         {"ids", {"ids", "error", "version", "notice"}},
-        {"frame", {"topic", "frame", "filter", "headers", "header_filter", "event", "codec", "delivery", "from", "published"}},
+        {"frame", {"topic", "frame", "filter", "headers", "header_filter", "event", "owned_event", "codec", "delivery", "from", "published"}},
         // Creating a bus looks into its log for the first seq; nothing else of the ring's side does.
         {"bus", {"bus", "bus_options", "detail/open_bus"}},
         {"walk", {"read_options", "ring_walk"}},
@@ -42,7 +42,7 @@ std::string part_of(const std::string& path) {
 
 // What each part may include, itself besides. A part that is not named here has no place.
 const names everything_public = {"ids",       "frame",      "ring",     "bus",    "log", "walk", "log_walk",
-                                 "publisher", "subscriber", "consumer", "work",   "worker", "all"};
+                                 "publisher", "subscriber", "consumer", "letters", "work", "worker", "all"};
 
 names with(names base, const names& more) {
     base.insert(more.begin(), more.end());
@@ -55,6 +55,7 @@ const std::map<std::string, names> may_include = {
     {"frame", {"ids", "detail"}},
     {"ring", {"ids", "detail", "frame"}},
     {"log", {"ids", "detail", "frame"}},
+    {"letters", {"ids", "detail", "frame", "log"}},
     {"bus", {"ids", "detail", "frame", "ring", "log"}},
     {"walk", {"ids", "detail", "frame", "ring", "bus"}},
     {"log_walk", {"ids", "detail", "frame", "log", "walk"}},
@@ -63,7 +64,7 @@ const std::map<std::string, names> may_include = {
     {"consumer", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk"}},
     // The worker's rules: arithmetic, without files, clocks or threads.
     {"work", {"ids"}},
-    {"worker", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk", "consumer", "work"}},
+    {"worker", {"ids", "detail", "frame", "ring", "bus", "walk", "log", "log_walk", "consumer", "letters", "work"}},
     {"all", everything_public},
     {"lib", with(everything_public, {"detail"})}, // compiled and released together with the headers
     {"docs", {"all"}},

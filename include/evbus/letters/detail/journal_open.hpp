@@ -1,0 +1,191 @@
+// journal: opening, reading, and what others append.
+#pragma once
+
+#include <evbus/letters/journal.hpp>
+#include <evbus/log/cursor_file.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace evbus {
+inline namespace v1 {
+namespace letters {
+
+inline journal::journal(log::file_system& fs, log::log_dir dir, std::string name, const journal_options& options)
+    : fs_(&fs), dir_(std::move(dir)), name_(std::move(name)), options_(options) {
+    place_.state.seed = options_.bus.seed();
+}
+
+inline journal journal::open(log::file_system& fs, const log::log_dir& dir, const std::string& name,
+                             const journal_options& options) {
+    const std::string operation = "open letters of " + name;
+    if (!log::valid_cursor_name(name))
+        throw error(errc::bad_name, {"open letters", "'" + name + "'", "not a name for a cursor",
+                                     "use 1-63 of a-z 0-9 . _ - and begin with a letter or digit"});
+    if (options.bus.empty()) throw error(errc::bad_option, {operation, dir.root, "no bus id was given"});
+    if (options.segment_bytes < (std::uint64_t{64} << 10) || options.segment_bytes > (std::uint64_t{1} << 30))
+        throw error(errc::bad_option, {operation, std::to_string(options.segment_bytes) + " bytes a segment",
+                                       "a segment has 64 KiB to 1 GiB"});
+    log::file_info root;
+    if (const int r = fs.stat(dir.root, root); r < 0) evbus::detail::throw_errno(-r, operation, dir.root);
+    journal out(fs, {dir.dead_letters() + "/" + name}, name, options);
+    out.file_mode_ = root.mode & 0666;
+    out.dir_mode_ = root.mode & 0777;
+    if (options.read_only) {
+        out.look_for(dir);
+        out.read_anew();
+        return out;
+    }
+    out.make_directories(dir, root);
+    const std::optional<log::lock_file> held = out.lock();
+    if (!held) throw *out.trouble_;
+    out.read_anew();
+    out.take_end();
+    return out;
+}
+
+inline void journal::look_for(const log::log_dir& log) {
+    log::file_info info;
+    const int r = fs_->stat(dir_.root, info);
+    if (r == -ENOENT)
+        throw error(errc::not_found, {operation(), dir_.root, "there are none",
+                                      "look into " + log.dead_letters() + " for the names of those that have some"});
+    if (r < 0) evbus::detail::throw_errno(-r, operation(), dir_.root);
+}
+
+inline void journal::make_directories(const log::log_dir& log, const log::file_info& root) {
+    for (const std::string& d : {log.dead_letters(), dir_.root, dir_.segments(), dir_.quarantine()})
+        if (const int r = make_dirs(*fs_, d, root.mode & 0777); r < 0) evbus::detail::throw_errno(-r, operation(), d);
+    // Who was killed between making a name and syncing its directory left one that a power loss takes away.
+    for (const std::string& d : {log.root, log.dead_letters(), dir_.root})
+        if (const int r = fs_->sync_dir(d); r < 0) evbus::detail::throw_errno(-r, operation(), d);
+}
+
+/// Nothing, and trouble_ says why, when another process holds it for too long.
+inline std::optional<log::lock_file> journal::lock() {
+    const auto end = std::chrono::steady_clock::now() + options_.lock_wait;
+    while (true) {
+        if (auto held = log::lock_file::try_acquire(*fs_, dir_.lock(), operation(), options_.program, file_mode_)) return held;
+        if (std::chrono::steady_clock::now() >= end) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    trouble_.emplace(errc::busy, error_text{operation(), dir_.lock(), "in use by " + log::lock_file::holder(*fs_, dir_.lock()),
+                                            "try again, or end that process if it does not move"});
+    return std::nullopt;
+}
+
+inline void journal::take_note(seq_t at, story&& s, const event_place& where, std::vector<seq_t>& changed) {
+    const seq_t seq = s.seq;
+    const auto ours = pending_.find(seq);
+    if (ours != pending_.end()) {
+        if (is_open(s.state)) { // ours comes later, and counts
+            ours->second.event.reset();
+            index_.placed(seq, at, where);
+            return;
+        }
+        pending_.erase(ours);
+    }
+    index_.set(std::move(s), at, where);
+    changed.push_back(seq);
+}
+
+inline void journal::read_anew() {
+    for (int tries = 0; tries < 100; ++tries) {
+        index_ = {};
+        place_ = {};
+        place_.state.seed = options_.bus.seed();
+        std::vector<seq_t> ignored;
+        journal_walk walk(*fs_, dir_, options_.bus, operation());
+        if (walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where, ignored); },
+                       [](seq_range) {}) == walk_end::reached)
+            return;
+    }
+    throw error(errc::busy, {operation(), dir_.segments(), "it changes faster than it can be read", "try again"});
+}
+
+inline std::vector<seq_t> journal::catch_up() {
+    std::vector<seq_t> changed;
+    journal_walk walk(*fs_, dir_, options_.bus, operation());
+    if (place_.segment != no_seq && !place_.headless &&
+        walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where, changed); },
+                   [](seq_range) {}) == walk_end::reached)
+        return changed;
+    // Cleaned far beyond what we knew: what is staged comes back on top.
+    const std::map<seq_t, staged> mine = std::exchange(pending_, {});
+    const letter_index before = index_;
+    read_anew();
+    changed.clear();
+    for (const auto& [seq, known] : index_.all()) {
+        const letter_index::known* const was = before.find(seq);
+        const auto now = index_.open().find(seq);
+        const auto then = before.open().find(seq);
+        const bool same = was != nullptr && was->state == known.state &&
+                          (now == index_.open().end() ? then == before.open().end() : then != before.open().end() && now->second == then->second);
+        if (!same) changed.push_back(seq);
+    }
+    for (const auto& [seq, p] : mine) {
+        const letter_index::known* const known = index_.find(seq);
+        if (known != nullptr && !is_open(known->state)) continue;
+        if (known == nullptr && !p.event && is_open(p.news.state)) continue; // its event went with the files
+        staged again = p;
+        if (known != nullptr) again.event.reset();
+        const event_place where = known != nullptr ? known->event : before.find(seq)->event;
+        index_.set(p.news, known != nullptr ? known->note_at : no_seq, where);
+        pending_.emplace(seq, std::move(again));
+    }
+    return changed;
+}
+
+inline std::vector<seq_t> journal::refresh() {
+    if (poison_ != 0 || is_end_ours()) return {};
+    if (options_.read_only) return catch_up();
+    if (log::lock_file::is_held(*fs_, dir_.lock())) return {};
+    const std::optional<log::lock_file> held =
+        log::lock_file::try_acquire(*fs_, dir_.lock(), operation(), options_.program, file_mode_);
+    if (!held) return {};
+    std::vector<seq_t> changed = catch_up();
+    take_end();
+    return changed;
+}
+
+inline owned_event journal::read(seq_t seq) const {
+    const std::string operation = "read letter " + std::to_string(seq);
+    const letter_index::known* const known = index_.find(seq);
+    const auto it = index_.open().find(seq);
+    if (known == nullptr || it == index_.open().end())
+        throw error(errc::not_found, {operation, dir_.root, "no open letter has this seq", "`evlog dead-letters` lists them"});
+    const seq_range seqs{it->second.first_seq, seq};
+    frame_joiner joiner;
+    if (const auto p = pending_.find(seq); p != pending_.end() && p->second.event) {
+        const frame_list& frames = *p->second.event;
+        std::size_t at = 0;
+        for (const std::uint32_t size : frames.sizes) {
+            frame_view f;
+            const auto bytes = std::span<const std::byte>(frames.bytes).subspan(at, size);
+            if (parse_frame(bytes, f) != frame_fault::none || !joiner.add(f)) break;
+            at += size;
+        }
+        return joiner.take(seqs);
+    }
+    const event_place& where = known->event;
+    log::log_reader in(*fs_, dir_.root, {options_.bus});
+    in.seek(where.at);
+    log::entry e;
+    for (seq_t at = where.at; at != where.at + where.frames; ++at) {
+        const log::step s = in.next(e, where.at + where.frames - 1);
+        if (s == log::step::failed) throw error(errc::io, {operation, dir_.root, in.failure()});
+        if (s == log::step::entry && e.kind != log::entry_kind::frame && e.range.count() == 0) {
+            --at; // told between two seqs
+            continue;
+        }
+        if (s != log::step::entry || e.kind != log::entry_kind::frame || e.seq() != at || !joiner.add(e.frame)) break;
+    }
+    if (!joiner.is_whole())
+        throw error(errc::damaged, {operation, dir_.root, "its event is not whole at seq " + std::to_string(where.at) + " of the journal",
+                                    "`evlog verify` says why; `evlog dead-letters` can drop it"});
+    return joiner.take(seqs);
+}
+
+} // namespace letters
+} // namespace v1
+} // namespace evbus
