@@ -135,8 +135,8 @@ struct alignas(64) member_entry {
     shared_u64 from_log;                   ///< consumer: events delivered from the log
     shared_u64 turns;                      ///< consumer: times it went from ring to log
     shared_u32 mode;                       ///< consumer: 0 live, 1 catch-up
-    std::uint32_t reserved1;
-    shared_u64 reserved2;
+    shared_u32 pressure;                   ///< reader: 0 normal, 1 throttled, 2 suspended
+    shared_u64 shed;                       ///< reader: large events forgotten over its byte budget
 };
 static_assert(sizeof(member_entry) == 128);
 static_assert(offsetof(member_entry, name) == 16 && offsetof(member_entry, position) == 64);
@@ -163,7 +163,9 @@ struct alignas(64) frontier_words {
     shared_u32 recorder_pid;
     shared_u64 captured;     ///< last seq copied out of the ring
     shared_u64 anchor;       ///< the newest anchor's seq; 0 = there is none
-    shared_u64 reserved[2];
+    shared_u32 pressure;     ///< of the disk: 0 normal, 1 throttled, 2 suspended
+    shared_u32 suspensions;  ///< times that it became suspended since the ring was made
+    shared_u64 reserved;
 };
 static_assert(sizeof(frontier_words) == 64);
 

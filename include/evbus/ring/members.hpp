@@ -36,6 +36,8 @@ struct member_info {
     std::uint64_t from_log = 0;
     std::uint64_t turns = 0;
     std::uint32_t mode = 0;
+    std::uint32_t pressure = 0;
+    std::uint64_t shed = 0;
 };
 
 [[nodiscard]] constexpr const char* to_string(member_kind kind) noexcept {
@@ -78,6 +80,8 @@ struct member_info {
         info.from_log = e.from_log.load(relaxed);
         info.turns = e.turns.load(relaxed);
         info.mode = e.mode.load(relaxed);
+        info.pressure = e.pressure.load(relaxed);
+        info.shed = e.shed.load(relaxed);
         std::atomic_thread_fence(std::memory_order_acquire);
         of_one_life = e.incarnation.load(relaxed) == info.incarnation && e.state.load(relaxed) == state;
     }
@@ -187,8 +191,8 @@ private:
             std::memcpy(&word, text + i * 8, 8);
             e.name[i].store(word, relaxed);
         }
-        for (shared_u64* field : {&e.position, &e.events, &e.lost, &e.voids, &e.from_log, &e.turns}) field->store(0, relaxed);
-        e.mode.store(0, relaxed);
+        for (shared_u64* field : {&e.position, &e.events, &e.lost, &e.voids, &e.from_log, &e.turns, &e.shed}) field->store(0, relaxed);
+        for (shared_u32* field : {&e.mode, &e.pressure}) field->store(0, relaxed);
         shared_u32& high = publishes ? at_->ctl().publishers_high : at_->ctl().readers_high;
         std::uint32_t seen = high.load(relaxed);
         while (seen < to_u16(number_) && !high.compare_exchange_weak(seen, to_u16(number_), relaxed)) {}
