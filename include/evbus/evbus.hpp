@@ -15,3 +15,4 @@
 #include <evbus/subscriber.hpp>
 #include <evbus/topic.hpp>
 #include <evbus/version.hpp>
+#include <evbus/worker.hpp>

@@ -28,7 +28,7 @@ std::string part_of(const std::string& path) {
         {"publisher", {"publisher", "slot_writer"}},
         {"subscriber", {"subscriber"}},
         {"consumer", {"cursor", "consumer", "consume_status"}},
-        {"worker", {"worker"}},
+        {"worker", {"worker", "worker_options", "outcome", "event_batch"}},
         {"all", {"evbus"}},
     };
     const std::string prefix = "include/evbus/";
