@@ -3,15 +3,22 @@
 // log alike), always in seq order.
 //
 // The sum law, in seqs: delivered + filtered + voids + gaps + open = walked.
+//
+// Memory: at most the budget for events that are not whole yet, or one event alone, since that could not
+// be had otherwise. What is over it is shed: the bytes are forgotten, the place is not. When its last
+// fragment comes, a shed event is owed: whoever has a log reads it again and gives it in its place;
+// without one it is a gap.
 #pragma once
 
 #include <evbus/event.hpp>
 #include <evbus/frame.hpp>
 #include <evbus/ids.hpp>
+#include <evbus/shed_event.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +36,7 @@ struct tally {
     std::array<std::uint64_t, gap_causes> gaps{}; ///< by gap_cause
     std::uint64_t headless = 0;  ///< of filtered and gaps: parts of events whose beginning was not given
     std::uint64_t overwritten_while_reading = 0;  ///< of gaps[overwritten]: found while copying
+    std::uint64_t shed = 0;      ///< events over the budget, forgotten to be read again from the log; without one they are gaps
 
     [[nodiscard]] std::uint64_t lost() const noexcept {
         std::uint64_t sum = 0;
@@ -39,16 +47,39 @@ struct tally {
     [[nodiscard]] std::uint64_t walked() const noexcept { return delivered + filtered + voids + open + lost(); }
 };
 
+/// Bytes that a reader holds for events that are not whole yet, unless told otherwise.
+inline constexpr std::size_t default_buffered_bytes = std::size_t{48} << 20;
+
 class delivery {
 public:
     /// `max_open_bytes` bounds the memory for events that are not whole yet.
-    explicit delivery(std::size_t max_open_bytes = std::size_t{48} << 20) : max_open_bytes_(max_open_bytes) {}
+    explicit delivery(std::size_t max_open_bytes = default_buffered_bytes) : max_open_bytes_(max_open_bytes) {}
 
-    /// A frame that the filter let pass, published at `published_ns`.
+    /// What was shed can be read again: it is owed, and not a gap.
+    void owe_what_is_shed() noexcept { owes_ = true; }
+
+    /// A frame that the filter let pass, published at `published_ns`. False: it is the last one of an event
+    /// that was shed, and not walked: read owed() again, give or lose it, and go on behind this frame.
     template <class OnEvent, class OnGap>
-    void frame(seq_t seq, const frame_view& f, std::int64_t published_ns, OnEvent&& on_event, OnGap&& on_gap) {
-        if (open_.empty() && !f.is_fragment()) [[likely]] return give_single(seq, f, published_ns, on_event);
-        frame_slow(seq, f, published_ns, on_event, on_gap);
+    bool frame(seq_t seq, const frame_view& f, std::int64_t published_ns, OnEvent&& on_event, OnGap&& on_gap) {
+        if (open_.empty() && !f.is_fragment()) [[likely]] {
+            give_single(seq, f, published_ns, on_event);
+            return true;
+        }
+        return frame_slow(seq, f, published_ns, on_event, on_gap);
+    }
+    /// Null while nothing is owed.
+    [[nodiscard]] shed_event* owed() noexcept { return owed_ ? &*owed_ : nullptr; }
+    /// What is owed has been walked again: it is given if it is whole, else it is a gap. Its last frame counts as walked.
+    template <class OnEvent, class OnGap>
+    void settle_owed(OnEvent&& on_event, OnGap&& on_gap) {
+        const shed_event again = std::move(*owed_);
+        owed_.reset();
+        (void)take_open(find_open(again.publisher.number));
+        if (!again.is_whole()) return give_gap({again.seqs, gap_cause::incomplete, again.frames}, on_gap);
+        tally_.delivered += again.frames;
+        ++tally_.events;
+        on_event(again.view());
     }
     /// A frame that the filter rejected. Its publisher's open event, if there is one, ended unfinished.
     template <class OnGap>
@@ -83,6 +114,13 @@ public:
         return all;
     }
     [[nodiscard]] bool has_open() const noexcept { return !open_.empty(); }
+    /// Bytes held for events that are not whole yet.
+    [[nodiscard]] std::size_t open_bytes() const noexcept { return open_bytes_; }
+    [[nodiscard]] std::size_t max_open_bytes() const noexcept { return max_open_bytes_; }
+    /// Is an event open whose bytes were forgotten?
+    [[nodiscard]] bool has_shed() const noexcept {
+        return std::any_of(open_.begin(), open_.end(), [](const open_event& o) { return o.shed; });
+    }
     /// The first seq of the oldest event that is not whole yet; no_seq when there is none.
     [[nodiscard]] seq_t oldest_open() const noexcept {
         seq_t oldest = no_seq;
@@ -107,10 +145,13 @@ private:
         std::uint64_t count;
         std::uint64_t missing; ///< seqs in gaps since its last fragment
         std::uint32_t total;
+        std::uint32_t received; ///< bytes of its payload so far
+        bool shed;
         std::uint64_t topic_hash;
         std::string topic;
-        std::vector<std::byte> headers_block;
-        std::vector<std::byte> payload;
+        std::vector<std::byte> headers_block; ///< empty once shed
+        std::vector<std::byte> payload;       ///< empty once shed
+        [[nodiscard]] std::size_t bytes() const noexcept { return headers_block.size() + payload.size(); }
     };
 
     template <class OnEvent>
@@ -126,32 +167,43 @@ private:
     }
 
     template <class OnEvent, class OnGap>
-    [[gnu::noinline]] void frame_slow(seq_t seq, const frame_view& f, std::int64_t published_ns, OnEvent&& on_event, OnGap&& on_gap) {
+    [[gnu::noinline]] bool frame_slow(seq_t seq, const frame_view& f, std::int64_t published_ns, OnEvent&& on_event, OnGap&& on_gap) {
         std::size_t at = find_open(f.publisher().number);
         if (at != open_.size() && !continues(open_[at], f)) {
             end_open(at, on_gap);
             at = open_.size();
         }
-        if (!f.is_fragment()) return give_single(seq, f, published_ns, on_event);
+        if (!f.is_fragment()) {
+            give_single(seq, f, published_ns, on_event);
+            return true;
+        }
         if (at == open_.size()) {
-            if (!f.is_first()) return orphan(seq, on_gap);
-            open_.push_back({f.publisher(), {seq, seq}, 0, 0, f.total, f.header.topic_hash, std::string(f.topic),
+            if (!f.is_first()) {
+                orphan(seq, on_gap);
+                return true;
+            }
+            open_.push_back({f.publisher(), {seq, seq}, 0, 0, f.total, 0, false, f.header.topic_hash, std::string(f.topic),
                              {f.headers_block.begin(), f.headers_block.end()}, {}});
+            open_bytes_ += f.headers_block.size();
         }
         open_event& o = open_[at];
-        o.payload.insert(o.payload.end(), f.payload.begin(), f.payload.end());
+        if (o.shed && f.is_last()) return settle_shed(o, seq, published_ns, on_gap);
         o.seqs.last = seq;
         o.missing = 0;
+        o.received += static_cast<std::uint32_t>(f.payload.size());
         ++o.count;
         ++tally_.open;
+        if (o.shed) return true;
+        o.payload.insert(o.payload.end(), f.payload.begin(), f.payload.end());
         open_bytes_ += f.payload.size();
-        if (o.payload.size() == o.total) return give_joined(at, published_ns, on_event);
-        if (open_bytes_ > max_open_bytes_) drop_oldest(on_gap);
+        if (f.is_last()) give_joined(at, published_ns, on_event);
+        else if (open_bytes_ > max_open_bytes_) [[unlikely]] make_room();
+        return true;
     }
     /// Two seqs in gaps may have been the end of this event and the beginning of another of the same length: then
     /// offsets that meet say nothing.
     [[nodiscard]] static bool continues(const open_event& o, const frame_view& f) noexcept {
-        return o.missing < 2 && f.is_fragment() && f.offset == o.payload.size() && f.offset != 0 && f.total == o.total &&
+        return o.missing < 2 && f.is_fragment() && f.offset == o.received && f.offset != 0 && f.total == o.total &&
                f.publisher() == o.publisher && f.header.topic_hash == o.topic_hash && f.topic == o.topic;
     }
     /// The rest of an event whose beginning this reader has not: begun before its start, or lost.
@@ -180,14 +232,31 @@ private:
         if (last_gap_ > o.seqs.last) give_gap({o.seqs, gap_cause::incomplete, o.count}, on_gap);
         else tally_.voids += o.count;
     }
+    /// What is farthest from being whole goes first: it would be held the longest.
+    [[gnu::noinline]] void make_room() {
+        const auto missing = [](const open_event& o) { return o.bytes() == 0 ? 0 : o.total - o.received; };
+        while (open_bytes_ > max_open_bytes_) {
+            const auto farthest = std::max_element(open_.begin(), open_.end(),
+                                                   [&](const open_event& a, const open_event& b) { return missing(a) < missing(b); });
+            if (farthest->bytes() == open_bytes_) return; // one event alone
+            open_bytes_ -= farthest->bytes();
+            farthest->shed = true;
+            farthest->headers_block = {};
+            farthest->payload = {};
+            ++tally_.shed;
+        }
+    }
+    /// The last frame of an event that was shed: false when it is owed.
     template <class OnGap>
-    void drop_oldest(OnGap&& on_gap) {
-        const auto oldest = std::min_element(open_.begin(), open_.end(), [](const open_event& a, const open_event& b) {
-            return a.seqs.first < b.seqs.first;
-        });
-        const open_event o = take_open(static_cast<std::size_t>(oldest - open_.begin()));
-        last_gap_ = std::max(last_gap_, o.seqs.last);
-        give_gap({o.seqs, gap_cause::incomplete, o.count}, on_gap);
+    bool settle_shed(const open_event& o, seq_t last, std::int64_t published_ns, OnGap&& on_gap) {
+        shed_event whole{o.publisher, {o.seqs.first, last}, o.count + 1, o.total, o.topic_hash, published_ns, o.topic, o.seqs.first};
+        if (owes_) {
+            owed_ = std::move(whole);
+            return false;
+        }
+        (void)take_open(find_open(whole.publisher.number));
+        give_gap({whole.seqs, gap_cause::incomplete, whole.frames}, on_gap);
+        return true;
     }
     [[nodiscard]] std::size_t find_open(member_no number) const noexcept {
         std::size_t at = 0;
@@ -198,11 +267,13 @@ private:
         open_event o = std::move(open_[at]);
         open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
         tally_.open -= o.count;
-        open_bytes_ -= o.payload.size();
+        open_bytes_ -= o.bytes();
         return o;
     }
 
     std::vector<open_event> open_;
+    std::optional<shed_event> owed_;
+    bool owes_ = false;
     std::size_t open_bytes_ = 0;
     std::size_t max_open_bytes_;
     seq_t last_gap_ = no_seq;

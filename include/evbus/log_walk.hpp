@@ -39,6 +39,10 @@ public:
     template <class OnEvent, class OnGap, class OnMember>
     log_rest poll(seq_t& next, seq_t limit, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap,
                   OnMember&& on_member, const poll_limits& limits, std::int64_t* not_before_ns = nullptr) {
+        deliver.owe_what_is_shed();
+        if (deliver.owed() != nullptr)
+            if (const log_rest rest = settle_owed(next, limit, deliver, on_event, on_gap); rest != log_rest::end || deliver.owed() != nullptr)
+                return rest;
         if (log_.position() != next) log_.seek(next);
         const log::query asked{&wanted, &headers_};
         const bool narrows = asked.narrows();
@@ -60,7 +64,10 @@ public:
             switch (e.kind) {
             case log::entry_kind::frame:
                 if (not_before_ns != nullptr && is_before(e, *not_before_ns)) [[unlikely]] deliver.rejected(e.frame.publisher(), on_gap);
-                else take_frame(e, wanted, deliver, counted, on_gap);
+                else if (!take_frame(e, wanted, deliver, counted, on_gap)) [[unlikely]] {
+                    next = e.seq(); // not walked yet
+                    return log_rest::limits;
+                }
                 break;
             case log::entry_kind::skipped: deliver.filtered(e.range.count()); break;
             case log::entry_kind::void_range: deliver.voided(e.range.count()); break;
@@ -75,6 +82,24 @@ public:
         }
         return log_rest::limits;
     }
+    /// Goes on reading an event again, as far as the log has it up to `limit`. `limits`: there is more.
+    log_rest read_again(shed_event& again, seq_t limit) {
+        // Its topic alone: it may have taken its author hours, and who knows what lies between.
+        const filter_set only({again.topic}, {});
+        log_.select({&only});
+        log_.may_skip(true);
+        log_.seek(again.next);
+        log::entry e;
+        log_rest rest = log_rest::limits;
+        for (std::size_t looks = 0; looks < entries_a_poll && rest == log_rest::limits && !again.is_walked(); ++looks) {
+            const log::step s = log_.next(e, std::min(limit, again.seqs.last));
+            again.next = log_.position();
+            if (s != log::step::entry) rest = s == log::step::end ? log_rest::end : log_rest::failed;
+            else if (e.kind == log::entry_kind::frame) again.take(e.frame);
+        }
+        log_.select({});
+        return again.is_walked() ? log_rest::end : rest;
+    }
     /// Publish time of the last frame walked over, ns since 1970.
     [[nodiscard]] std::int64_t last_time_ns() const noexcept { return last_ns_; }
 
@@ -86,19 +111,31 @@ private:
         ns = 0;
         return false;
     }
+    /// `end` with nothing owed any more: go on behind it, at `next`.
     template <class OnEvent, class OnGap>
-    void take_frame(const log::entry& e, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap) {
+    log_rest settle_owed(seq_t& next, seq_t limit, delivery& deliver, OnEvent& on_event, OnGap& on_gap) {
+        shed_event& again = *deliver.owed();
+        if (const log_rest rest = read_again(again, limit); !again.is_walked()) return rest;
+        next = again.seqs.last + 1;
+        deliver.settle_owed(on_event, on_gap);
+        return log_rest::end;
+    }
+    /// False: it is not walked, for an event is owed.
+    template <class OnEvent, class OnGap>
+    bool take_frame(const log::entry& e, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap) {
         last_ns_ = e.time_ns();
         const std::uint64_t hash = e.frame.header.topic_hash;
-        if (wanted.by_hash(hash) == hash_verdict::rejected) return deliver.rejected(e.frame.publisher(), on_gap);
-        switch (wanted.judge(hash, e.frame.topic)) {
+        const topic_verdict verdict =
+            wanted.by_hash(hash) == hash_verdict::rejected ? topic_verdict::rejected : wanted.judge(hash, e.frame.topic);
+        switch (verdict) {
         case topic_verdict::accepted:
-            if (!headers_.empty() && !headers_.lets_pass(e.frame)) [[unlikely]] deliver.rejected(e.frame.publisher(), on_gap);
-            else deliver.frame(e.seq(), e.frame, last_ns_, on_event, on_gap);
-            break;
+            if (headers_.empty() || headers_.lets_pass(e.frame)) [[likely]]
+                return deliver.frame(e.seq(), e.frame, last_ns_, on_event, on_gap);
+            [[fallthrough]];
         case topic_verdict::rejected: deliver.rejected(e.frame.publisher(), on_gap); break;
         case topic_verdict::malformed: deliver.gap(e.range, gap_cause::malformed, on_gap); break;
         }
+        return true;
     }
 
     log::log_reader log_;

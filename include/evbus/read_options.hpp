@@ -1,10 +1,12 @@
 // What subscribers and consumers have in common when they are made and polled.
 #pragma once
 
+#include <evbus/delivery.hpp>
 #include <evbus/from.hpp>
 #include <evbus/header_filter.hpp>
 #include <evbus/ids.hpp>
 #include <evbus/notice.hpp>
+#include <evbus/pressure.hpp>
 #include <evbus/ring/waiter.hpp>
 
 #include <chrono>
@@ -31,6 +33,11 @@ struct read_options {
     std::chrono::nanoseconds spin{20'000}; ///< `block`: how long to spin before sleeping
     std::string name = "reader";           ///< 1-39 bytes, for people
     notice_hook on_notice{};               ///< called on the reading thread
+    /// Held for large events that are not whole yet, 1 or more; one event alone may pass it. A consumer reads
+    /// what is over it again from ring and log; a subscriber, or a bus without a log, loses it as a gap.
+    std::size_t max_buffered_bytes = default_buffered_bytes;
+    pressure_marks marks{};      ///< of lag / ring slots, and of buffered bytes / budget, whichever is greater
+    pressure_hook on_pressure{}; ///< told of each change of the reader's state
 };
 
 } // namespace v1
