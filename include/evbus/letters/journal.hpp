@@ -167,6 +167,7 @@ private:
     log::segment_writer writer_; ///< open: the newest segment's file is one that we have made
     std::unique_ptr<log::batch> batch_;
     seq_t synced_ = no_seq;
+    std::vector<seq_t> unseen_; ///< changed by others, found when we wrote: for refresh() to tell
     int poison_ = 0;
     std::optional<error> trouble_; ///< what the last call met, in words
 };

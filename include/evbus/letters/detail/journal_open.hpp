@@ -137,13 +137,15 @@ inline std::vector<seq_t> journal::catch_up() {
 }
 
 inline std::vector<seq_t> journal::refresh() {
-    if (poison_ != 0 || is_end_ours()) return {};
+    if (poison_ != 0 || is_end_ours()) return std::exchange(unseen_, {});
     if (options_.read_only) return catch_up();
     if (log::lock_file::is_held(*fs_, dir_.lock())) return {};
     const std::optional<log::lock_file> held =
         log::lock_file::try_acquire(*fs_, dir_.lock(), operation(), options_.program, file_mode_);
     if (!held) return {};
     std::vector<seq_t> changed = catch_up();
+    changed.insert(changed.begin(), unseen_.begin(), unseen_.end());
+    unseen_.clear();
     take_end();
     return changed;
 }

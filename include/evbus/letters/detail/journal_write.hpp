@@ -81,7 +81,7 @@ inline int journal::write() {
 
 inline int journal::write_locked() {
     if (!is_end_ours()) {
-        static_cast<void>(catch_up());
+        for (const seq_t seq : catch_up()) unseen_.push_back(seq);
         take_end();
     }
     while (!pending_.empty())
