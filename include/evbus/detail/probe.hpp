@@ -29,7 +29,9 @@
     X(tail_kept) X(tail_cut) X(segment_moved) X(log_epoch_noted)                                                       \
     X(record_locked) X(record_recovered) X(record_manifest_saved) X(record_frontier_set) X(record_begun)               \
     X(batch_given) X(batch_taken) X(commit_written) X(written_moved) X(segment_sealed) X(segment_made)                 \
-    X(synced) X(durable_moved) X(record_sealed) X(record_ended)
+    X(synced) X(durable_moved) X(record_sealed) X(record_ended)                                                        \
+    X(event_handled) X(cursor_written) X(cursor_put_aside) X(cursor_saved)                                             \
+    X(letter_written) X(letter_synced) X(letter_moved) X(letters_cut)
 
 namespace evbus {
 inline namespace v1 {

@@ -6,6 +6,7 @@
 // whole. One thread at a time; every file-system call through the seam.
 #pragma once
 
+#include <evbus/detail/probe.hpp>
 #include <evbus/error.hpp>
 #include <evbus/log/cursor_file.hpp>
 #include <evbus/log/lock_file.hpp>
@@ -55,14 +56,17 @@ public:
         if (sync_failed_) return -EIO;
         c.saves = ++saves_;
         if (const int r = write_fresh(encode_cursor(c)); r < 0) return give_up(r);
+        mark(probe::cursor_written);
         if (newest_is_current_) {
             if (const int r = fs_->rename(at_.current, at_.before()); r < 0 && r != -ENOENT) return give_up(r);
             newest_is_current_ = false;
+            mark(probe::cursor_put_aside);
         }
         if (const int r = fs_->rename(at_.fresh(), at_.current); r < 0) return give_up(r);
         newest_is_current_ = true;
         const int r = fs_->sync_dir(dir_.cursors());
         sync_failed_ = r < 0;
+        mark(probe::cursor_saved);
         return r;
     }
     /// False after a directory sync that failed.

@@ -53,7 +53,13 @@ public:
             evbus::detail::throw_errno(e.code().value(), "start worker " + name, "its thread", "raise the limit on threads (ulimit -u)");
         }
     }
-    void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
+    void stop() noexcept {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_); // so that a pause() that has just looked hears it
+            stop_.store(true, std::memory_order_relaxed);
+        }
+        wake_.notify_all();
+    }
     [[nodiscard]] bool in_child() const noexcept { return guard_.in_child(); }
 
     void join() {
@@ -87,6 +93,11 @@ protected:
     /// The thread's life; what it throws, join() throws.
     virtual void run() = 0;
     [[nodiscard]] bool is_asked_to_stop() const noexcept { return stop_.load(std::memory_order_relaxed); }
+    /// Sleeps, at most until it is asked to stop.
+    void pause(std::int64_t ns) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait_for(lock, std::chrono::nanoseconds(ns), [&] { return is_asked_to_stop(); });
+    }
     void tell(const worker_stats& s) noexcept { shared_.set(s); }
 
 private:
@@ -107,6 +118,7 @@ private:
     std::atomic<bool> stop_{false};
     shared_stats shared_;
     mutable std::mutex mutex_;
+    std::condition_variable wake_;
     std::condition_variable over_now_;
     bool is_over_ = false;
     std::exception_ptr end_; ///< written before is_over_, read after it
