@@ -232,17 +232,18 @@ private:
         if (last_gap_ > o.seqs.last) give_gap({o.seqs, gap_cause::incomplete, o.count}, on_gap);
         else tally_.voids += o.count;
     }
-    /// What is farthest from being whole goes first: it would be held the longest.
+    /// What is farthest from being whole goes first, of equals the youngest: it would be held the longest.
     [[gnu::noinline]] void make_room() {
-        const auto missing = [](const open_event& o) { return o.bytes() == 0 ? 0 : o.total - o.received; };
+        const auto rank = [](const open_event& o) { return std::pair(o.bytes() == 0 ? 0 : o.total - o.received, o.seqs.first); };
         while (open_bytes_ > max_open_bytes_) {
-            const auto farthest = std::max_element(open_.begin(), open_.end(),
-                                                   [&](const open_event& a, const open_event& b) { return missing(a) < missing(b); });
-            if (farthest->bytes() == open_bytes_) return; // one event alone
-            open_bytes_ -= farthest->bytes();
-            farthest->shed = true;
-            farthest->headers_block = {};
-            farthest->payload = {};
+            open_event& farthest = *std::max_element(open_.begin(), open_.end(), [&](const open_event& x, const open_event& y) {
+                return rank(x) < rank(y);
+            });
+            if (farthest.bytes() == open_bytes_) return; // one event alone
+            open_bytes_ -= farthest.bytes();
+            farthest.shed = true;
+            farthest.headers_block = {};
+            farthest.payload = {};
             ++tally_.shed;
         }
     }
