@@ -127,6 +127,8 @@ private:
     void look_for(const log::log_dir& log);
     [[nodiscard]] std::vector<seq_t> catch_up();
     void read_anew();
+    [[nodiscard]] bool walk_on(std::vector<seq_t>& changed);
+    void tell_of_losses() const;
     void take_note(seq_t at, story&& s, const event_place& where, std::vector<seq_t>& changed);
 
     // The journal's end (journal_end.hpp).
@@ -137,6 +139,7 @@ private:
     void keep_torn(const log::file& from);
     void copy_bytes(const log::file& from, std::uint64_t begin, std::uint64_t end, const std::string& path) const;
     void resume_segment();
+    void give_to_owner(const log::file& made) const noexcept;
 
     // Appending (journal_write.hpp).
     template <class Call>
@@ -152,8 +155,9 @@ private:
     // Cleaning (journal_clean.hpp).
     [[nodiscard]] int clean_locked();
     [[nodiscard]] bool is_needed(seq_t first, seq_t next) const noexcept;
-    [[nodiscard]] int stage_move(seq_t first, seq_t next);
+    void stage_move(seq_t first, seq_t next);
     [[nodiscard]] bool has_dead_weight(const std::vector<seq_t>& firsts) const;
+    [[nodiscard]] int remove_segment(seq_t first);
 
     log::file_system* fs_;
     log::log_dir dir_;
@@ -169,6 +173,8 @@ private:
     seq_t synced_ = no_seq;
     std::vector<seq_t> unseen_; ///< changed by others, found when we wrote: for refresh() to tell
     int poison_ = 0;
+    std::uint64_t damaged_ = 0;  ///< positions that a repair left out
+    mutable seq_t blocker_ = no_seq; ///< a letter that the oldest segment is kept for
     std::optional<error> trouble_; ///< what the last call met, in words
 };
 

@@ -31,7 +31,7 @@ struct journal_place {
     log::chain_state state{};         ///< what the next commit builds on
     log::segment_header header{};     ///< of that segment
     bool sealed = false;              ///< that segment is full: what comes next begins another one
-    bool headless = false;            ///< that segment's header is not whole, and nothing stands behind it
+    seq_t headless = no_seq;          ///< a segment behind it whose making was cut short: no header, and nothing else
     seq_t torn_last = no_seq;         ///< the last seq that an unfinished write names
 
     /// The last seq; no_seq while nothing was ever written.
@@ -74,23 +74,21 @@ private:
         if (r == -ENOENT) return walk_end::again;
         if (r < 0) evbus::detail::throw_errno(-r, operation_, path);
         log::segment_header header{};
-        if (!has_header(in, path, first, newest, header)) {
-            at.segment = first;
-            at.offset = 0;
-            at.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(in.size(), 0));
-            at.headless = true;
-            if (at.state.next < first) at.state.next = first;
+        const bool whole = has_header(in, path, first, newest, header);
+        if (at.segment != no_seq && at.segment != first && first != at.state.next)
+            damaged(segment_path(dir_, at.segment), at.offset,
+                    "what follows is missing: it ends at seq " + std::to_string(at.last()) + ", and the next segment begins at " + std::to_string(first));
+        if (!whole) {
+            at.headless = first;
+            at.state.next = first; // seqs are not used again
             return walk_end::reached;
         }
         log::chain_state start = at.state;
         std::uint64_t from = sizeof(log::segment_header);
-        if (at.segment == first && !at.headless) {
+        if (at.segment == first) {
             from = at.offset;
-        } else if (at.segment == no_seq || (at.segment == first && at.headless)) {
+        } else if (at.segment == no_seq) {
             start = {bus_.seed(), header.previous_chain, 0, first};
-        } else if (first != at.state.next) {
-            damaged(segment_path(dir_, at.segment), at.offset, "what follows is missing: the next segment begins at seq " + std::to_string(first) +
-                                                                   ", and this one ends at " + std::to_string(at.last()));
         } else if (header.previous_chain != at.state.chain) {
             damaged(path, 0, "it does not build on the segment before it");
         }
@@ -113,7 +111,7 @@ private:
         at.state = w.end;
         at.header = header;
         at.sealed = sealed;
-        at.headless = false;
+        at.headless = no_seq;
         at.torn_last = w.torn_last;
         return walk_end::reached;
     }

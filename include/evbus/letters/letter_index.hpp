@@ -17,6 +17,7 @@ public:
         letter_state state = letter_state::waiting;
         seq_t note_at = no_seq; ///< the journal's seq of its newest note; no_seq: not written yet
         event_place event{};    ///< while it is open
+        seq_t first_seq = no_seq; ///< of the event in its bus
     };
 
     /// Waiting and dead letters, by seq.
@@ -34,7 +35,7 @@ public:
     void set(story s, seq_t note_at, const event_place& where) {
         known& k = all_[s.seq];
         count(k, -1);
-        k = {s.state, note_at, is_open(s.state) ? where : event_place{}};
+        k = {s.state, note_at, is_open(s.state) ? where : event_place{}, s.first_seq};
         count(k, 1);
         if (is_open(s.state)) open_[s.seq] = std::move(s);
         else open_.erase(s.seq);

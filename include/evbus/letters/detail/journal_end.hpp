@@ -39,7 +39,7 @@ inline void journal::take_end() {
     if (const int r = fs_->list(dir_.segments(), names); r < 0) evbus::detail::throw_errno(-r, operation(), dir_.segments());
     for (const std::string& n : names)
         if (n.ends_with(".fresh")) fs_->unlink(dir_.segments() + "/" + n);
-    if (place_.headless) move_headless_away();
+    if (place_.headless != no_seq) move_headless_away();
     if (place_.segment != no_seq && !place_.sealed) write_end_afresh();
     if (const int r = fs_->sync_dir(dir_.segments()); r < 0) evbus::detail::throw_errno(-r, operation(), dir_.segments());
     synced_ = place_.last();
@@ -47,15 +47,15 @@ inline void journal::take_end() {
 
 /// The newest segment was killed in its making: the next one needs its name.
 inline void journal::move_headless_away() {
-    const std::string path = segment_path(dir_, place_.segment);
-    const std::string name = log::seq_digits(place_.segment) + ".0." + log::seq_digits(place_.segment - 1) + ".torn";
+    const std::string path = segment_path(dir_, place_.headless);
+    const std::string name = log::seq_digits(place_.headless) + ".0." + log::seq_digits(place_.headless - 1) + ".torn";
     if (const int r = fs_->rename(path, dir_.quarantine() + "/" + name); r < 0) evbus::detail::throw_errno(-r, operation(), path);
     for (const std::string& d : {dir_.quarantine(), dir_.segments()})
         if (const int r = fs_->sync_dir(d); r < 0) evbus::detail::throw_errno(-r, operation(), d);
     if (options_.on_notice)
-        options_.on_notice({notice_kind::repaired, "letters " + dir_.root + ": segment " + log::segment_name(place_.segment) +
+        options_.on_notice({notice_kind::repaired, "letters " + dir_.root + ": segment " + log::segment_name(place_.headless) +
                                                        " was never begun: moved to quarantine/" + name});
-    read_anew();
+    place_.headless = no_seq;
 }
 
 inline void journal::write_end_afresh() {
@@ -83,6 +83,14 @@ inline void journal::keep_torn(const log::file& from) {
                                 std::to_string(place_.offset) + ": moved to quarantine/" + name});
 }
 
+/// The LOCK's owner is the worker's user. What an operator makes here in its place, as root, the worker has to read.
+inline void journal::give_to_owner(const log::file& made) const noexcept {
+    const int fd = fs_->open(dir_.lock(), O_RDONLY, 0);
+    if (fd < 0) return;
+    const log::file lock(*fs_, fd);
+    static_cast<void>(lock.copy_attributes_to(made)); // only root may give away
+}
+
 inline void journal::copy_bytes(const log::file& from, std::uint64_t begin, std::uint64_t end, const std::string& path) const {
     const int fd = fs_->open(path, O_RDWR | O_CREAT | O_TRUNC, file_mode_);
     if (fd < 0) evbus::detail::throw_errno(-fd, operation(), path);
@@ -97,6 +105,7 @@ inline void journal::copy_bytes(const log::file& from, std::uint64_t begin, std:
         else fault = to.write_at(piece.data(), n, at - begin);
         at += n;
     }
+    if (fault == 0) give_to_owner(to);
     if (fault == 0) fault = to.datasync();
     if (fault == 0) return;
     fs_->unlink(path);

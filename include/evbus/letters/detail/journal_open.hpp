@@ -34,12 +34,14 @@ inline journal journal::open(log::file_system& fs, const log::log_dir& dir, cons
     if (options.read_only) {
         out.look_for(dir);
         out.read_anew();
+        out.tell_of_losses();
         return out;
     }
     out.make_directories(dir, root);
     const std::optional<log::lock_file> held = out.lock();
     if (!held) throw *out.trouble_;
     out.read_anew();
+    out.tell_of_losses();
     out.take_end();
     return out;
 }
@@ -94,22 +96,40 @@ inline void journal::read_anew() {
         index_ = {};
         place_ = {};
         place_.state.seed = options_.bus.seed();
+        damaged_ = 0;
         std::vector<seq_t> ignored;
-        journal_walk walk(*fs_, dir_, options_.bus, operation());
-        if (walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where, ignored); },
-                       [](seq_range) {}) == walk_end::reached)
-            return;
+        try {
+            if (walk_on(ignored)) return;
+        } catch (const error& e) {
+            // Without the LOCK a write is seen half done, and then whole pieces behind what was half done.
+            if (!options_.read_only || e.kind() != errc::damaged || tries >= 5) throw;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
     }
     throw error(errc::busy, {operation(), dir_.segments(), "it changes faster than it can be read", "try again"});
 }
 
+inline bool journal::walk_on(std::vector<seq_t>& changed) {
+    journal_walk walk(*fs_, dir_, options_.bus, operation());
+    return walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where, changed); },
+                      [&](seq_range r) { damaged_ += r.count(); }) == walk_end::reached;
+}
+
+/// What no check can find, because whoever repaired the journal has put it in order.
+inline void journal::tell_of_losses() const {
+    if (!options_.on_notice) return;
+    if (damaged_ != 0)
+        options_.on_notice({notice_kind::degraded, "letters " + dir_.root + ": " + std::to_string(damaged_) +
+                                                       " positions are damaged: letters in them are gone, or as they were before"});
+    for (const auto& [seq, known] : index_.all())
+        if (is_open(known.state) && known.event.at < place_.first)
+            options_.on_notice({notice_kind::degraded, "letters " + dir_.root + ": the event of letter " + std::to_string(seq) +
+                                                           " is gone with its segment; drop the letter (evlog dead-letters)", seq});
+}
+
 inline std::vector<seq_t> journal::catch_up() {
     std::vector<seq_t> changed;
-    journal_walk walk(*fs_, dir_, options_.bus, operation());
-    if (place_.segment != no_seq && !place_.headless &&
-        walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where, changed); },
-                   [](seq_range) {}) == walk_end::reached)
-        return changed;
+    if (place_.segment != no_seq && place_.headless == no_seq && walk_on(changed)) return changed;
     // Cleaned far beyond what we knew: what is staged comes back on top.
     const std::map<seq_t, staged> mine = std::exchange(pending_, {});
     const letter_index before = index_;
@@ -139,7 +159,6 @@ inline std::vector<seq_t> journal::catch_up() {
 inline std::vector<seq_t> journal::refresh() {
     if (poison_ != 0 || is_end_ours()) return std::exchange(unseen_, {});
     if (options_.read_only) return catch_up();
-    if (log::lock_file::is_held(*fs_, dir_.lock())) return {};
     const std::optional<log::lock_file> held =
         log::lock_file::try_acquire(*fs_, dir_.lock(), operation(), options_.program, file_mode_);
     if (!held) return {};

@@ -1,6 +1,7 @@
 // journal: staging, appending and syncing.
 #pragma once
 
+#include <evbus/detail/probe.hpp>
 #include <evbus/letters/journal.hpp>
 
 #include <algorithm>
@@ -132,6 +133,7 @@ inline int journal::append_some() {
         done.push_back({seq, at - 1, where});
     }
     if (const int r = append(*b); r < 0) return r;
+    mark(probe::letter_written);
     for (const placed& d : done) {
         pending_.erase(d.seq);
         index_.placed(d.seq, d.note_at, d.event);
@@ -167,17 +169,19 @@ inline int journal::begin_segment() {
     log::segment_header h = header_behind(place_.state, options_.bus, epoch_t{1});
     h.created_ns = detail::wall_ns();
     if (const int r = writer_.create(*fs_, dir_, h, file_mode_); r < 0) return r;
+    give_to_owner(*writer_.shared());
     if (place_.first == no_seq) place_.first = h.first_seq;
     place_.segment = h.first_seq;
     place_.header = h;
     place_.offset = place_.bytes = writer_.offset();
-    place_.sealed = place_.headless = false;
+    place_.sealed = false;
     return 0;
 }
 
 inline int journal::sync_file() {
     if (const int r = writer_.shared()->datasync(); r < 0) return poison(r);
     synced_ = place_.last();
+    mark(probe::letter_synced);
     return 0;
 }
 
