@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace evbus {
 inline namespace v1 {
@@ -31,6 +32,9 @@ public:
 
     /// Events must have these headers as well.
     void want_headers(header_filter wanted) { headers_ = std::move(wanted); }
+    /// Of the frames, those at these seqs are wanted, in the order of their first; the others may come or not. Null:
+    /// all. Stays the caller's.
+    void want_only(const std::vector<seq_range>* seqs) noexcept { only_ = seqs; }
 
     /// Gives what is in the log from `next` on, up to `limit`; moves `next` to the first seq not walked.
     /// `on_member(member_info)` is told of MEMBER records on the way. While `*not_before_ns` is not 0,
@@ -44,7 +48,7 @@ public:
             if (const log_rest rest = settle_owed(next, limit, deliver, on_event, on_gap); rest != log_rest::end || deliver.owed() != nullptr)
                 return rest;
         if (log_.position() != next) log_.seek(next);
-        const log::query asked{&wanted, &headers_};
+        const log::query asked{.topics = &wanted, .headers = &headers_, .only = only_};
         const bool narrows = asked.narrows();
         log_.select(asked);
         const std::uint64_t events_before = deliver.account().events;
@@ -140,6 +144,7 @@ private:
 
     log::log_reader log_;
     header_filter headers_;
+    const std::vector<seq_range>* only_ = nullptr;
     std::int64_t last_ns_ = 0;
 };
 

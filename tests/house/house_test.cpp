@@ -19,10 +19,10 @@ using names = std::set<std::string>;
 std::string part_of(const std::string& path) {
     static const std::map<std::string, names> public_headers = {
         {"ids", {"ids", "error", "version", "notice", "pressure"}},
-        {"frame", {"topic", "frame", "filter", "headers", "header_filter", "event", "owned_event", "codec", "delivery", "shed_event", "from", "published"}},
+        {"frame", {"topic", "frame", "filter", "headers", "header_filter", "event", "owned_event", "codec", "delivery", "newest_topics", "shed_event", "from", "published"}},
         // Creating a bus looks into its log for the first seq; nothing else of the ring's side does.
-        {"bus", {"bus", "bus_options", "detail/open_bus"}},
-        {"walk", {"read_options", "reader_pressure", "ring_walk"}},
+        {"bus", {"bus", "bus_options", "anchor", "detail/open_bus"}},
+        {"walk", {"read_options", "reader_pressure", "ring_newest", "ring_walk"}},
         // The log's walk knows no shared memory either, but shares its options with the ring's.
         {"log_walk", {"log_walk"}},
         {"publisher", {"publisher", "slot_writer"}},

@@ -188,6 +188,27 @@ private:
     return out;
 }
 
+/// The blocks that hold any of these seqs; `only` is in the order of first seqs.
+[[nodiscard]] inline std::optional<block_set> blocks_of_seqs(const segment_footer& footer, const segment_summary& sum,
+                                                             const std::vector<seq_range>& only) {
+    block_set out;
+    std::vector<block_entry> blocks;
+    for (const seq_range& r : only) {
+        if (r.first > sum.last_seq) break;
+        if (r.last < sum.first_seq) continue;
+        if (blocks.empty()) {
+            const section_entry* const e = footer.find(section_kind::blocks);
+            if (e == nullptr || e->flags != 0) return std::nullopt;
+            blocks = footer.blocks();
+            if (blocks.empty()) return std::nullopt;
+        }
+        auto b = std::partition_point(blocks.begin(), blocks.end(), [&](const block_entry& at) { return at.last_seq < r.first; });
+        for (; b != blocks.end() && b->first_seq <= r.last; ++b) out.listed.push_back(static_cast<block_place>(b->offset / 8));
+    }
+    out.sort();
+    return out;
+}
+
 /// What stands in the segment follows each other, and lies before its footer.
 [[nodiscard]] inline bool is_without_hole(const segment_summary& s, seq_t first, std::uint64_t footer_offset) noexcept {
     return s.first_seq == first && s.last_seq >= first && s.data_end <= footer_offset &&
@@ -206,6 +227,10 @@ private:
     if (q.frames && q.narrows_topics()) {
         const std::optional<block_set> some = detail::blocks_of_topics(footer, *q.topics);
         if (some) out.blocks = *some;
+    }
+    if (q.frames && q.only != nullptr) {
+        const std::optional<block_set> some = detail::blocks_of_seqs(footer, *sum, *q.only);
+        if (some) out.blocks = block_set::both(out.blocks, *some);
     }
     for (std::size_t i = 0; q.frames && q.headers != nullptr && i < q.headers->all().size(); ++i) {
         const std::optional<block_set> some = detail::blocks_of_value(footer, q.headers->all()[i]);
