@@ -7,6 +7,7 @@
 // ring, looked at after that proof, both lack it.
 #pragma once
 
+#include <evbus/anchor.hpp>
 #include <evbus/bus.hpp>
 #include <evbus/consume_status.hpp>
 #include <evbus/delivery.hpp>
@@ -28,7 +29,8 @@ namespace evbus {
 inline namespace v1 {
 
 /// One thread at a time; movable. What a handler throws passes through, its event counting as
-/// delivered. Memory: two read windows of 256 KiB, and what open large events need.
+/// delivered. Memory: two read windows of 256 KiB, the budget for large events that are not whole yet
+/// (read_options::max_buffered_bytes), and one such event.
 class consumer {
 public:
     using options = read_options;
@@ -43,6 +45,7 @@ public:
     consume_status poll(OnEvent&& on_event, OnGap&& on_gap, const poll_limits& limits = {}) {
         const consume_status s = c_->poll(on_event, on_gap, limits);
         c_->settle(s);
+        c_->weigh(s);
         return s;
     }
     template <class OnEvent>
@@ -70,6 +73,15 @@ public:
     [[nodiscard]] log::read_stats log_stats() const noexcept {
         return c_->log ? c_->log->log().stats() : log::read_stats{};
     }
+    /// How hard pressed it is, as at the end of the last poll; stands in ctl, and is told to on_pressure.
+    [[nodiscard]] evbus::pressure pressure_state() const noexcept { return c_->ring.pressed.state(); }
+    /// For who keeps events back that it was given, such as for another try: how much of its room for them is
+    /// taken, 0 none to 1 all of it. It counts as lag and buffered bytes do, whichever is greatest. To be told
+    /// again when it changes; told to on_pressure at once.
+    void set_load(double level) {
+        c_->ring.pressed.set_load(level);
+        c_->weigh(c_->ring.at->in_child() ? consume_status::forked : consume_status::delivered);
+    }
     /// After log_failed: why.
     [[nodiscard]] const std::string& failure() const noexcept { return c_->failure; }
     /// This participant's number; nobody without write permission.
@@ -82,6 +94,7 @@ private:
         state(const bus& on, const options& how)
             : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice) {
             open_log();
+            if (!home.log_dir().empty()) ring.deliver.owe_what_is_shed();
             start(how.from);
             ring.publish_position();
         }
@@ -98,7 +111,8 @@ private:
             }
         }
 
-        void start(const from& where) {
+        void start(const from& asked) {
+            const from where = asked.what() == from::kind::anchor ? behind_anchor() : asked;
             const seq_t head = evbus::ring::find_head(*ring.at);
             switch (where.what()) {
             case from::kind::head: ring.next = head; break;
@@ -114,9 +128,14 @@ private:
                 break;
             }
             case from::kind::time: start_at_time(where.ns(), head); break;
+            case from::kind::anchor: break; // is one of the others by now
             }
             if (ring.lapped()) mode = consumer_mode::catch_up;
             say_mode();
+        }
+        [[nodiscard]] from behind_anchor() const {
+            const std::optional<anchor> newest = newest_anchor(home);
+            return newest ? from::place(newest->place()) : from::oldest();
         }
         void start_at_time(std::int64_t ns, seq_t head) {
             ring.next = evbus::ring::oldest_for(*ring.at, head);
@@ -156,6 +175,7 @@ private:
         template <class OnEvent, class OnGap>
         consume_status walk(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
             const std::uint64_t before = ring.deliver.account().events;
+            if (ring.deliver.owed() != nullptr) [[unlikely]] return read_owed(on_event, on_gap, limits);
             if (mode == consumer_mode::live) {
                 ring.poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
                     if (home.log_dir().empty()) return skip_lost(std::min(resume, after(limits.last)), while_reading, on_gap);
@@ -163,6 +183,8 @@ private:
                     return false;
                 });
                 if (ring.closed) return consume_status::retired;
+                if (ring.deliver.owed() != nullptr && ring.deliver.account().events == before) [[unlikely]]
+                    return read_owed(on_event, on_gap, limits);
             }
             if (mode == consumer_mode::catch_up && ring.deliver.account().events == before) {
                 in_vain = false;
@@ -173,6 +195,52 @@ private:
             return ring.deliver.account().events != before ? consume_status::delivered : consume_status::caught_up;
         }
 
+        /// The event at `next`, whose earlier bytes were forgotten: from the ring as far as that goes, else from the
+        /// log, and the end of it perhaps from the ring again.
+        template <class OnEvent, class OnGap>
+        consume_status read_owed(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
+            in_vain = false;
+            if (ring.next > limits.last) return consume_status::caught_up;
+            shed_event& again = *ring.deliver.owed();
+            ring.read_again(again);
+            // The order matters, as in catch_up.
+            const evbus::ring::frontier_words& f = ring.at->ctl().frontier;
+            const std::uint64_t generation = f.generation.load(std::memory_order_acquire);
+            const bool recorded = home.has_recorder();
+            const seq_t limit = recorded ? f.written.load(std::memory_order_acquire) : max_seq;
+            const bool from_ring = again.is_walked();
+            if (!from_ring && again.next <= limit) {
+                if (!has_log()) return consume_status::log_failed;
+                const log_rest rest = log ? log->read_again(again, limit) : log_rest::end;
+                if (rest == log_rest::limits) return consume_status::delivered;
+                if (rest == log_rest::failed) {
+                    in_vain = true;
+                    failure = log->log().failure();
+                    return consume_status::log_failed;
+                }
+            }
+            if (!again.is_walked()) ring.read_again(again);
+            if (!again.is_walked()) {
+                in_vain = recorded && limit >= again.next;
+                if (recorded || home.has_recorder() || f.generation.load(std::memory_order_acquire) != generation)
+                    return consume_status::recorder_behind;
+            }
+            ring.next = again.seqs.last + 1;
+            if (!from_ring && again.is_whole()) count_from_log(1);
+            ring.deliver.settle_owed(on_event, on_gap);
+            ring.publish_position();
+            return consume_status::delivered;
+        }
+        /// False: it is there, and is not to be read; `failure` says why.
+        bool has_log() {
+            try {
+                open_log();
+                return true;
+            } catch (const error& e) {
+                failure = e.what();
+                return false;
+            }
+        }
         /// One stretch of the log. `delivered` also means: something changed, poll again.
         template <class OnEvent, class OnGap>
         consume_status catch_up(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
@@ -208,15 +276,8 @@ private:
         /// `caught_up`: the log has nothing further now.
         template <class OnEvent, class OnGap>
         consume_status read_log(seq_t limit, OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
-            if (!log) {
-                try {
-                    open_log();
-                } catch (const error& e) {
-                    failure = e.what();
-                    return consume_status::log_failed;
-                }
-                if (!log) return consume_status::caught_up;
-            }
+            if (!has_log()) return consume_status::log_failed;
+            if (!log) return consume_status::caught_up;
             const std::uint64_t before = ring.deliver.account().events;
             const seq_t start = ring.next;
             const poll_limits some{std::min<std::size_t>(limits.max_events, events_a_look), limits.max_bytes};
@@ -272,6 +333,13 @@ private:
             if (ring.place) ring.place->entry().from_log.store(from_log, std::memory_order_relaxed);
         }
 
+        [[nodiscard]] bool reads_ring() noexcept { return mode == consumer_mode::live && ring.deliver.owed() == nullptr; }
+        /// What the log is to have next, when it is waited for.
+        [[nodiscard]] seq_t awaited() noexcept { return ring.deliver.owed() != nullptr ? ring.deliver.owed()->next : ring.next; }
+        void weigh(consume_status s) {
+            if (s != consume_status::forked) [[likely]] ring.weigh(!reads_ring());
+        }
+
         int fd() {
             const bool first = ring.wake() == nullptr;
             const int made = ring.fd();
@@ -283,19 +351,19 @@ private:
             if (ring.wake() == nullptr) [[likely]] return;
             using evbus::ring::vigil;
             if (s == consume_status::forked) return;
-            if (mode == consumer_mode::live) ring.settle();
+            if (reads_ring()) ring.settle();
             else if (in_vain) ring.wake()->rest({vigil::over::time});
-            else if (s == consume_status::recorder_behind) ring.wake()->rest({vigil::over::frontier, ring.next});
+            else if (s == consume_status::recorder_behind) ring.wake()->rest({vigil::over::frontier, awaited()});
             else ring.wake()->keep();
         }
         bool wait(std::int64_t timeout_ns) noexcept {
-            if (mode == consumer_mode::live) return ring.wait(timeout_ns);
+            if (reads_ring()) return ring.wait(timeout_ns);
             if (in_vain) return rest(timeout_ns);
-            if (!ring.lapped()) return true;
+            if (ring.deliver.owed() == nullptr && !ring.lapped()) return true;
             const evbus::ring::frontier_words& f = ring.at->ctl().frontier;
-            if (f.written.load(std::memory_order_acquire) >= ring.next || !home.has_recorder()) return true;
+            if (f.written.load(std::memory_order_acquire) >= awaited() || !home.has_recorder()) return true;
             // Bounded, so that a recorder that dies meanwhile is noticed.
-            return home.wait_written(ring.next, std::chrono::nanoseconds(std::min<std::int64_t>(timeout_ns, 50'000'000)));
+            return home.wait_written(awaited(), std::chrono::nanoseconds(std::min<std::int64_t>(timeout_ns, 50'000'000)));
         }
         /// The log should have what it does not give, and nothing tells when it does: poll tries again, but not
         /// without a pause.

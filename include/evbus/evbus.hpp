@@ -1,6 +1,7 @@
 // All that a cooperating process needs. Header-only: nothing of evbus is linked.
 #pragma once
 
+#include <evbus/anchor.hpp>
 #include <evbus/bus.hpp>
 #include <evbus/codec.hpp>
 #include <evbus/consumer.hpp>

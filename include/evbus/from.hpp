@@ -20,7 +20,7 @@ struct cursor_place {
 
 class from {
 public:
-    enum class kind : std::uint8_t { head, oldest, seq, time, epoch };
+    enum class kind : std::uint8_t { head, oldest, seq, time, epoch, anchor };
 
     /// What is published from now on.
     [[nodiscard]] static constexpr from head() noexcept { return from(kind::head, 0); }
@@ -33,6 +33,10 @@ public:
     [[nodiscard]] static constexpr from place(const cursor_place& at) noexcept {
         return from(kind::seq, at.next == 0 ? 1 : at.next, at.walk_from);
     }
+    /// Behind the log's newest anchor (anchor.hpp); without one from the oldest. What is gone of it is a gap. Who
+    /// has loaded the state of an anchor takes that one's place() instead: there may be a newer one by now. Not for
+    /// a subscriber.
+    [[nodiscard]] static constexpr from anchor() noexcept { return from(kind::anchor, 0); }
     /// Everything since the bus was last created, and nothing of its earlier lives; what is gone of it is a gap.
     [[nodiscard]] static constexpr from this_epoch() noexcept { return from(kind::epoch, 0); }
     /// From the first event on by which publish times have reached `ns` since 1970.

@@ -47,6 +47,7 @@ public:
             return true;
         });
         walk_->settle();
+        walk_->weigh(false);
         return given;
     }
     template <class OnEvent>
@@ -92,6 +93,9 @@ private:
             walk_->next = oldest;
             walk_->not_before_ns = where.ns();
             break;
+        case from::kind::anchor:
+            throw error(errc::bad_option, {"subscribe to bus " + walk_->at->name(), "from::anchor()", "anchors stand in the log, and a subscriber "
+                                           "reads the ring alone", "use a consumer"});
         }
     }
 

@@ -3,6 +3,9 @@
 #include <evbus/log/cursor_list.hpp>
 
 #include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
 
 namespace evbus {
 inline namespace v1 {
@@ -75,6 +78,7 @@ retention_plan plan(std::vector<stored_segment> segments, const retention_limits
         } else if (pin != nullptr) {
             p.verdict = retention_verdict::pinned;
             p.pin = pin->name; // and what is behind it is needed by the same
+            p.pin_kind = pin->kind;
         } else {
             p.verdict = retention_verdict::goes;
             ++out.going;
@@ -115,10 +119,33 @@ std::string to_string(const planned_segment& s) {
     return "?";
 }
 
-std::vector<retention_pin> pins_of(file_system& fs, const log_dir& dir, const bus_id& bus) {
+const char* way_out_of(pin_kind k) noexcept {
+    return k == pin_kind::anchor ? "put a newer anchor (evlog anchors)" : "let it go on, move or remove it (evlog cursors)";
+}
+
+std::vector<retention_pin> pins_of_cursors(file_system& fs, const log_dir& dir, const bus_id& bus) {
     std::vector<retention_pin> out;
     for (const cursor_info& c : list_cursors(fs, dir, bus))
         out.push_back({"cursor \"" + c.name + "\"" + (c.is_usable() ? "" : std::string(" (") + to_string(c.state) + ")"), c.pin});
+    return out;
+}
+
+retention_pin pin_of(const anchor& a) {
+    return {"the newest anchor (seq " + std::to_string(a.seq) + ", " + a.reference + ")", a.place().walk_from, pin_kind::anchor};
+}
+
+std::vector<retention_pin> pins_of(file_system& fs, const log_dir& dir, const bus_id& bus) {
+    std::vector<retention_pin> out = pins_of_cursors(fs, dir, bus);
+    std::vector<seq_t> segments;
+    if (const int r = list_segments(fs, dir, segments); r < 0) evbus::detail::throw_errno(-r, "look for anchors", dir.segments());
+    if (segments.empty()) return out;
+    const std::optional<anchor> newest = newest_anchor(fs, dir, bus.empty() ? reader_options{} : reader_options{bus});
+    if (!newest) return out;
+    const std::string path = segment_path(dir, segments.back());
+    const int fd = fs.open(path, O_RDONLY, 0);
+    const int synced = fd < 0 ? fd : file(fs, fd).datasync();
+    if (synced < 0 && fd != -ENOENT) evbus::detail::throw_errno(-synced, "sync the newest anchor", path);
+    out.push_back(pin_of(*newest));
     return out;
 }
 

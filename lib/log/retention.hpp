@@ -5,6 +5,7 @@
 
 #include "lib/log/stored_segments.hpp"
 
+#include <evbus/log/anchors.hpp>
 #include <evbus/log/file.hpp>
 
 #include <atomic>
@@ -38,11 +39,17 @@ struct retention_limits {
     }
 };
 
+enum class pin_kind : std::uint8_t { cursor, anchor };
+
 /// Somebody who still needs this seq and all behind it.
 struct retention_pin {
     std::string name; ///< for people: `cursor "worker"`
     seq_t seq = 1;    ///< 1 keeps everything
+    pin_kind kind = pin_kind::cursor;
 };
+
+/// What an operator can do so that it is needed no longer.
+[[nodiscard]] const char* way_out_of(pin_kind k) noexcept;
 
 /// What limits are measured against.
 struct retention_scene {
@@ -70,6 +77,7 @@ struct planned_segment {
     retention_verdict verdict = retention_verdict::within;
     retention_reason reason = retention_reason::none; ///< of all verdicts but `within`
     std::string pin;                                  ///< who needs it, when pinned
+    log::pin_kind pin_kind = log::pin_kind::cursor;
 };
 
 struct retention_plan {
@@ -98,6 +106,12 @@ struct retention_plan {
 
 /// Every cursor of the log, what cannot be read included: that pins everything. Throws when the cursors cannot
 /// be listed: then nobody knows what is needed. `bus` may be empty.
+[[nodiscard]] std::vector<retention_pin> pins_of_cursors(file_system& fs, const log_dir& dir, const bus_id& bus);
+/// What whoever loads the state that the anchor refers to has to read.
+[[nodiscard]] retention_pin pin_of(const anchor& a);
+/// The same and the log's newest anchor. Where that one stands in a segment that still grows, the segment is
+/// synced: an anchor that power loss may take back must not let go of what the one before it needs. Throws when
+/// any of this fails.
 [[nodiscard]] std::vector<retention_pin> pins_of(file_system& fs, const log_dir& dir, const bus_id& bus);
 
 /// What execute() did.

@@ -29,7 +29,8 @@ using evbus::error;
 constexpr const char* examples = "  evlog retain md --keep-age 30d                  what would go, and why; nothing is deleted\n"
                                  "  evlog retain md --keep-age 30d --do             deletes it, also while md is recorded\n"
                                  "  evlog retain /srv/log/md --keep-bytes 100G --keep-free 5% --json\n"
-                                 "Oldest first, never the newest segment, and nothing that a cursor still needs (--force: that too).\n"
+                                 "Oldest first, never the newest segment, and nothing that a cursor or the newest anchor\n"
+                                 "still needs (--force: that too).\n"
                                  "Ends with 0, or 2 on an error.\n";
 constexpr const char* operation = "retain";
 
@@ -105,12 +106,12 @@ void say_more(const options& o, const log::retention_plan& p, const log::retenti
     else if (p.going != 0) cli::say("evlog", amount(p.going, p.going_bytes) + " would go; nothing was deleted (--do deletes)");
     else cli::say("evlog", "nothing would go");
     if (const log::planned_segment* const held = p.held())
-        cli::say("evlog", "seqs from " + std::to_string(held->segment.first) + " on would go too, but are needed by " + held->pin +
-                              ": let it go on, move or remove it (evlog cursors), or give --force");
+        cli::say("evlog", "seqs from " + std::to_string(held->segment.first) + " on would go too, but are needed by " + held->pin + ": " +
+                              way_out_of(held->pin_kind) + ", or give --force");
     if (p.crowded)
         cli::say("evlog", "too little space is free, and all segments but the newest would not make up for it: something else fills the disk, "
                           "and nothing goes for the sake of --keep-free");
-    if (o.force && p.going != 0 && done == nullptr) cli::say("evlog", "--force: what cursors still need is not spared");
+    if (o.force && p.going != 0 && done == nullptr) cli::say("evlog", "--force: what cursors and the newest anchor still need is not spared");
 }
 
 int retain(const options& o, cli::output& out) {
@@ -139,7 +140,7 @@ subcommand add_retain(cli::command& evlog) {
     cli::add_keep_flags(flags, o->keep);
     flags.flag("--plan", o->plan, "show what would go, and delete nothing (this is what happens without --do)");
     flags.flag("--do", o->act, "delete it");
-    flags.flag("--force", o->force, "also what cursors still need");
+    flags.flag("--force", o->force, "also what cursors and the newest anchor still need");
     flags.flag("--json", o->json, "for programs");
     return {&flags, [o](cli::output& out) { return retain(*o, out); }};
 }
