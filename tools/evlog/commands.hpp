@@ -32,6 +32,9 @@ subcommand add_export(cli::command& evlog);
 subcommand add_import(cli::command& evlog);
 /// Where consumers stand. Exit codes: 0; 1 there is no cursor; 4 one is damaged; 2 an error.
 subcommand add_cursors(cli::command& evlog);
+/// What workers gave up. Exit codes: 0; 1 there is no (such) letter; 4 a worker's letters are damaged; 2 an error;
+/// 128 + signal when stopped while publishing.
+subcommand add_dead_letters(cli::command& evlog);
 /// Shows which segments limits ask for, and deletes them when told to. Exit codes: 0; 2 an error.
 subcommand add_retain(cli::command& evlog);
 
