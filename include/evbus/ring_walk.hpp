@@ -6,7 +6,9 @@
 #include <evbus/delivery.hpp>
 #include <evbus/filter.hpp>
 #include <evbus/read_options.hpp>
+#include <evbus/reader_pressure.hpp>
 #include <evbus/ring/clock.hpp>
+#include <evbus/ring/latency_sampler.hpp>
 #include <evbus/ring/members.hpp>
 #include <evbus/ring/slot_reader.hpp>
 #include <evbus/ring/waiter.hpp>
@@ -26,12 +28,14 @@ inline namespace v1 {
 class ring_walk {
 public:
     ring_walk(const bus& on, const read_options& how, ring::member_kind kind)
-        : at(on.attach(ring::access::read_only)), wanted(how.filters, how.exclude), headers(how.headers), slots_(*at, wanted),
+        : at(on.attach(ring::access::read_only)), wanted(how.filters, how.exclude), headers(how.headers), deliver(how.max_buffered_bytes),
+          pressed(how, at->shape().slots()), slots_(*at, wanted),
           clock_(at->ring().clock, at->description().stamps()), watch_(*at, &on_notice_), on_notice_(how.on_notice) {
         check_start(how.from);
         wanted.remember();
         if (!headers.empty()) deliver.pick_by_first_frames();
         if (at->may_write()) place.emplace(at, kind, how.name);
+        latency_ = ring::latency_sampler(*at, place);
         waits_.emplace(*at, place ? std::optional(place->number()) : std::nullopt, how.wait, how.spin.count());
     }
     ring_walk(const ring_walk&) = delete;
@@ -42,6 +46,7 @@ public:
     const header_filter headers;
     std::optional<ring::membership> place; ///< empty without write permission
     delivery deliver;
+    reader_pressure pressed;
     seq_t next = no_seq;
     std::int64_t not_before_ns = 0; ///< frames stamped earlier count as filtered, until one is not
     bool closed = false;            ///< the ring's end was read
@@ -53,6 +58,7 @@ public:
         const std::uint64_t events_before = deliver.account().events;
         std::size_t bytes = 0;
         const seq_t began = next;
+        at_head_ = false;
         if (maybe_ahead_ && ends_before_next()) [[unlikely]] {
             closed = true;
             return 0;
@@ -73,14 +79,18 @@ public:
             if (state == ring::slot_state::frame) [[likely]] {
                 slots_.prefetch(next + prefetch_ahead);
                 unfinished_looks_ = 0;
-                take_frame(counted, on_gap);
+                if (!take_frame(counted, on_gap)) [[unlikely]] break;
             } else if (state == ring::slot_state::rejected) {
                 slots_.prefetch_head(next + 2 * prefetch_ahead);
                 deliver.rejected(slots_.publisher(), on_gap);
                 ++next;
             } else if (state == ring::slot_state::nothing) {
                 // Each look takes the line away from who is about to write it: not at every moment.
-                if (next == began) detail::cpu_pause();
+                if (next == began) {
+                    latency_.found_nothing();
+                    detail::cpu_pause();
+                }
+                at_head_ = true;
                 break;
             } else if (state == ring::slot_state::unfinished && unfinished_looks_ < short_looks) {
                 // Its owner is most likely storing it right now; a clock read each time would keep us longer.
@@ -98,6 +108,7 @@ public:
     /// Waits until the slot of `next` says something, at most `timeout_ns`.
     bool wait(std::int64_t timeout_ns) noexcept {
         if (closed || at->in_child()) return false;
+        latency_.was_idle();
         if (next < at->first_seq()) return true; // so far below that laps cannot tell, perhaps
         if (find_ended()) return true;
         if (maybe_ahead_ && !wait_for_head(timeout_ns)) [[unlikely]] return ends_before_next();
@@ -144,6 +155,22 @@ public:
         e.events.store(t.events, relaxed);
         e.voids.store(t.voids, relaxed);
         e.lost.store(t.lost(), relaxed);
+        e.shed.store(t.shed, relaxed);
+    }
+    /// Where a poll of the reader ends. `off_ring`: it reads the log, or waits for it.
+    void weigh(bool off_ring) {
+        pressed.look({next, at_head_ && !off_ring, off_ring}, deliver, place, [this] { return ring::find_head(*at); });
+    }
+    /// Goes on reading again what `deliver` owes, as far as the ring still has it.
+    void read_again(shed_event& again) {
+        filter_set all = filter_set::everything();
+        ring::slot_reader slots(*at, all);
+        while (!again.is_walked() && again.next >= at->first_seq()) {
+            const ring::slot_state state = slots.read(again.next);
+            if (state == ring::slot_state::lapped || state == ring::slot_state::overwritten) return;
+            if (state == ring::slot_state::frame) again.take(slots.frame());
+            ++again.next;
+        }
     }
 
 private:
@@ -159,17 +186,35 @@ private:
                                            "that is far above the head at seq " + std::to_string(head), "start at a seq that can come"});
     }
 
+    /// False: it is not walked, for an event is owed.
     template <class OnEvent, class OnGap>
-    void take_frame(OnEvent& on_event, OnGap& on_gap) {
+    bool take_frame(OnEvent& on_event, OnGap& on_gap) {
         const frame_view& f = slots_.frame();
         const seq_t seq = next++;
         last_ns_ = clock_.to_ns(f.header.published);
         if (not_before_ns != 0) [[unlikely]] {
-            if (last_ns_ < not_before_ns) return deliver.rejected(f.publisher(), on_gap);
+            if (last_ns_ < not_before_ns) return pass_over(f, on_gap);
             not_before_ns = 0;
         }
-        if (!headers.empty() && !headers.lets_pass(f)) [[unlikely]] return deliver.rejected(f.publisher(), on_gap);
-        deliver.frame(seq, f, last_ns_, on_event, on_gap);
+        if (!headers.empty() && !headers.lets_pass(f)) [[unlikely]] return pass_over(f, on_gap);
+        const bool walked = latency_.is_due(deliver.account().events) ? give_measured(seq, f, on_event, on_gap) : deliver.frame(seq, f, last_ns_, on_event, on_gap);
+        if (!walked) [[unlikely]] next = seq;
+        return walked;
+    }
+    template <class OnGap>
+    [[gnu::noinline]] bool pass_over(const frame_view& f, OnGap& on_gap) {
+        deliver.rejected(f.publisher(), on_gap);
+        return true;
+    }
+    /// The clock is read before the handler, whose time is not the event's way; the rest is done after it.
+    template <class OnEvent, class OnGap>
+    [[gnu::noinline]] bool give_measured(seq_t seq, const frame_view& f, OnEvent& on_event, OnGap& on_gap) {
+        const std::uint64_t given = deliver.account().events;
+        const std::int64_t now = latency_.now(), published = f.header.published;
+        const bool walked = deliver.frame(seq, f, last_ns_, on_event, on_gap);
+        // Of an event in fragments the last one counts, whose time is its event's.
+        if (deliver.account().events != given) latency_.add(clock_, published, now, given);
+        return walked;
     }
     /// Everything but a frame and "nothing yet". False when the walk ends here for now.
     template <class OnGap, class OnLap>
@@ -243,11 +288,13 @@ private:
 
     ring::slot_reader slots_;
     ring::clock_view clock_;
+    ring::latency_sampler latency_;
     ring::stall_watch watch_;
     notice_hook on_notice_;
     std::vector<publisher_id> ended_; ///< found dead by wait(), with an event open
     std::optional<ring::waiter> waits_;
     std::int64_t last_ns_ = 0;
+    bool at_head_ = false; ///< the last poll found nothing further
     unsigned unfinished_looks_ = 0;
     bool maybe_ahead_ = true; ///< until the head was seen at or above `next`
     std::unique_ptr<ring::wake_fd> wake_;

@@ -48,8 +48,11 @@ struct clock_line {
     std::uint64_t ns_per_tick = 0; ///< 32 fractional bits
 
     [[nodiscard]] std::int64_t to_ns(std::uint64_t ticks) const noexcept {
-        const auto span = static_cast<wide_int>(static_cast<std::int64_t>(ticks - begin_ticks));
-        return static_cast<std::int64_t>(base_ns + static_cast<std::uint64_t>(span * static_cast<wide_int>(ns_per_tick) >> 32));
+        const auto span = static_cast<std::int64_t>(ticks - begin_ticks);
+        return static_cast<std::int64_t>(base_ns + static_cast<std::uint64_t>(span_ns(span)));
+    }
+    [[nodiscard]] std::int64_t span_ns(std::int64_t ticks) const noexcept {
+        return static_cast<std::int64_t>(static_cast<wide_int>(ticks) * static_cast<wide_int>(ns_per_tick) >> 32);
     }
 };
 
@@ -159,6 +162,12 @@ private:
     }
 };
 
+/// Now, as a frame that is published now would be stamped; 0 where frames carry no stamp.
+[[nodiscard]] inline std::int64_t read_stamp(stamp_mode mode) noexcept {
+    if (mode == stamp_mode::counter) return static_cast<std::int64_t>(detail::read_counter());
+    return mode == stamp_mode::wall_ns ? detail::wall_ns() : 0;
+}
+
 /// A reader's conversion. Used by one thread; remembers the piece it used last.
 class clock_view {
 public:
@@ -173,6 +182,12 @@ public:
         if (!known) [[unlikely]] refresh(ticks);
         return line_.to_ns(ticks);
     }
+    /// ns between two stamps, the first of which was the last to be converted.
+    [[nodiscard]] std::int64_t ns_between(std::int64_t from, std::int64_t to) const noexcept {
+        const std::int64_t span = static_cast<std::int64_t>(static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from));
+        return mode_ != stamp_mode::counter ? span : line_.span_ns(span);
+    }
+    [[nodiscard]] std::int64_t now() const noexcept { return read_stamp(mode_); }
 
 private:
     /// Looks from the newest piece back for the one that holds `ticks`.
