@@ -73,6 +73,23 @@ TEST_CASE("query: random logs, random questions: events, gaps and account are th
     }
 }
 
+TEST_CASE("query: who asks for something else in the middle of what was passed over gets it") {
+    test_log t(std::uint64_t{1} << 20);
+    write_three(t);
+    log::log_reader r(log::posix(), t.dir, {test_bus});
+    const filter_set rare({"rare"}), common({"common"});
+    log::entry e;
+    r.seek(1);
+    r.select({.topics = &rare});
+    while (r.next(e, 500) == log::step::entry) {}
+    REQUIRE(r.position() == 501);
+    REQUIRE(e.kind == log::entry_kind::skipped); // and it goes on behind 500
+    r.select({.topics = &common});
+    REQUIRE(r.next(e) == log::step::entry);
+    CHECK(e.kind == log::entry_kind::frame);
+    CHECK(e.seq() == 501);
+}
+
 TEST_CASE("query: a table that was cut answers as a whole one does") {
     random_source random;
     CAPTURE(random.seed());

@@ -67,6 +67,7 @@ public:
     void select(const query& q) noexcept {
         if (q == query_) return;
         query_ = q;
+        if (!pending_.empty() && pending_.kind == entry_kind::skipped) seek(next_); // what nobody wanted may be wanted now
         plan_.reset();
         replan_ = true;
     }
