@@ -91,6 +91,11 @@ public:
         how_ = fault::for_good;
         k_ = calls_ + 1;
     }
+    /// The next call that counts fails, and none after it.
+    void fail_next() noexcept {
+        how_ = fault::once;
+        k_ = calls_ + 1;
+    }
     void heal() noexcept { k_ = 0; }
     [[nodiscard]] bool reached() const noexcept { return k_ != 0 && calls_ >= k_; }
     /// The kind of the call that was the k-th.

@@ -92,6 +92,8 @@ public:
 protected:
     /// The thread's life; what it throws, join() throws.
     virtual void run() = 0;
+    /// Gives back what others may want: the cursor's name, the place among the members. At the end of the thread.
+    virtual void let_go() noexcept = 0;
     [[nodiscard]] bool is_asked_to_stop() const noexcept { return stop_.load(std::memory_order_relaxed); }
     /// Sleeps, at most until it is asked to stop.
     void pause(std::int64_t ns) {
@@ -108,6 +110,7 @@ private:
         } catch (...) {
             end = std::current_exception();
         }
+        let_go();
         const std::lock_guard<std::mutex> lock(mutex_);
         end_ = end;
         is_over_ = true;

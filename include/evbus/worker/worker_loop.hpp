@@ -73,6 +73,11 @@ private:
         }
         save_last();
     }
+    void let_go() noexcept override {
+        source_.reset();
+        desk_.reset();
+        place_.reset();
+    }
     /// False: the handler asked to end.
     bool turn() {
         consume_status s = consume_status::caught_up;

@@ -1,0 +1,179 @@
+// Lives that end by SIGKILL: what the next one is given again is what was announced, and all that was announced is
+// what may have been handled. Handlers here write to a pipe, which outlives them.
+#include "tests/worker/worker_fixture.hpp"
+
+#include <csignal>
+#include <fstream>
+
+#include <sys/wait.h>
+
+using namespace worker_test;
+
+namespace {
+
+/// A life of the worker in a process of its own. The handler is told each text and says what comes of it; it kills the
+/// process by life::die().
+struct life {
+    [[noreturn]] static void die() {
+        ::kill(::getpid(), SIGKILL);
+        while (true) ::pause();
+    }
+    /// Runs one; returns when its process is dead.
+    static void run(const stage& s, const stage::answers& answer) {
+        const pid_t child = start(s, answer);
+        int status = 0;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        REQUIRE(WIFSIGNALED(status));
+        REQUIRE(WTERMSIG(status) == SIGKILL);
+    }
+    static pid_t start(const stage& s, const stage::answers& answer) {
+        const pid_t child = ::fork();
+        if (child != 0) return child;
+        try {
+            worker w(bus::open(s.on.name()), s.how, [&](const event& e, const attempt& a) { return answer(e, a); });
+            w.join();
+        } catch (...) {
+        }
+        ::_exit(1);
+    }
+};
+
+} // namespace
+
+TEST_CASE("worker: killed within a handler, the next life announces what may have been handled, and not more than that") {
+    stage s;
+    s.how.save = {.events = 4, .every = 1h};
+    s.publish_numbers(1, 12);
+    life::run(s, [](const event& e, const attempt&) {
+        if (e.text() == "7") life::die();
+        return next;
+    });
+    CHECK(s.saved().place.next == 5);
+    CHECK(s.saved().notes.may_repeat == 4);
+    worker w = s.start();
+    s.until(8);
+    CHECK(end_of(w) == "");
+    CHECK(s.given() == lines{"5 repeat?", "6 repeat?", "7 repeat?", "8 repeat?", "9", "10", "11", "12"});
+    CHECK(w.stats().repeats == 4);
+    CHECK(s.saved().notes.may_repeat == 0);
+}
+
+TEST_CASE("worker: killed before anything was saved, and killed again among the repeats, it announces them again") {
+    stage s;
+    s.how.save = {.events = 5, .every = 1h};
+    s.publish_numbers(1, 8);
+    life::run(s, [](const event& e, const attempt&) {
+        if (e.text() == "5") life::die();
+        return next;
+    });
+    s.how.save.events = 2; // fewer from now on; what was announced before stays so
+    life::run(s, [](const event& e, const attempt& a) {
+        if (a.may_repeat != (e.seq() <= 5)) return stop;
+        if (e.text() == "3") life::die();
+        return next;
+    });
+    CHECK(s.saved().place.next == 3);
+    CHECK(s.saved().notes.may_repeat == 3);
+    worker w = s.start();
+    s.until(6);
+    CHECK(end_of(w) == "");
+    CHECK(s.given() == lines{"3 repeat?", "4 repeat?", "5 repeat?", "6", "7", "8"});
+}
+
+TEST_CASE("worker: a handler that never returns is ended from outside; the next life announces its event") {
+    stage s;
+    s.how.save = {.events = 1, .every = 1h};
+    s.publish_numbers(1, 3);
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    const pid_t child = life::start(s, [&](const event& e, const attempt&) {
+        if (e.text() == "2") {
+            (void)!::write(ready[1], "!", 1);
+            while (true) ::pause();
+        }
+        return next;
+    });
+    char c = 0;
+    REQUIRE(::read(ready[0], &c, 1) == 1);
+    ::kill(child, SIGKILL);
+    REQUIRE(::waitpid(child, nullptr, 0) == child);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    worker w = s.start();
+    s.until(2);
+    CHECK(end_of(w) == "");
+    CHECK(s.given() == lines{"2 repeat?", "3"});
+}
+
+TEST_CASE("worker: letters that waited in a life that was killed are announced once, and not after a clean end") {
+    stage s;
+    s.how.save = {.events = 1, .every = 1h};
+    s.how.retry.first_delay = s.how.retry.max_delay = 0ns;
+    s.publish_numbers(1, 2);
+    life::run(s, [](const event& e, const attempt& a) {
+        if (e.text() == "1" && a.number == 2) life::die(); // it may have been done
+        return e.text() == "1" ? retry : next;
+    });
+    s.how.retry.first_delay = s.how.retry.max_delay = 1h;
+    {
+        worker w = s.start([](const event& e, const attempt&) { return e.text() == "1" ? retry : next; });
+        s.until(1);
+        wait_until([&] { return !s.saved().notes.unsure_letters || s.letters() == lines{"1 waiting 2: the handler gave no reason"}; });
+        CHECK(end_of(w) == "");
+    }
+    CHECK(s.given().front() == "1 #2 repeat?");
+    CHECK(!s.saved().notes.unsure_letters);
+    CHECK(s.saved().notes.may_repeat == 0);
+    s.forget();
+    s.requeue_all();
+    worker w = s.start();
+    s.until(1);
+    CHECK(end_of(w) == "");
+    CHECK(s.given().front() == "1 requeued");
+}
+
+TEST_CASE("worker: with the newest cursor file damaged, it announces twice as much from the one before") {
+    stage s;
+    s.how.save = {.events = 3, .every = 1h};
+    s.publish_numbers(1, 9);
+    life::run(s, [](const event& e, const attempt&) {
+        if (e.text() == "6") life::die();
+        return next;
+    });
+    const log::cursor_paths at({s.log_dir()}, "billing");
+    std::ofstream(at.current) << "damage";
+    worker w = s.start();
+    s.until(9);
+    CHECK(end_of(w) == "");
+    CHECK(s.given() == lines{"1 repeat?", "2 repeat?", "3 repeat?", "4 repeat?", "5 repeat?", "6 repeat?", "7", "8", "9"});
+}
+
+TEST_CASE("worker: a forked child has no part in it") {
+    stage s;
+    s.publish_numbers(1, 1);
+    worker w = s.start();
+    s.until(1);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        int said = 0;
+        try {
+            w.join();
+        } catch (const error& e) {
+            said |= e.kind() == errc::forked ? 1 : 0;
+        }
+        try {
+            const worker other(s.on, s.how, [](const event&) {});
+        } catch (const error& e) {
+            said |= e.kind() == errc::forked || e.kind() == errc::busy ? 2 : 0;
+        }
+        { const worker gone = std::move(w); }
+        ::_exit(said);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 3);
+    s.publish_numbers(2, 2);
+    s.until(2);
+    CHECK(end_of(w) == "");
+}
