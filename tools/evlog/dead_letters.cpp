@@ -39,7 +39,7 @@ struct options {
     bool hex = false;
     bool raw = false;
     bool publish = false;
-    recorded_as wait = recorded_as::durable;
+    std::optional<recorded_as> wait;
     bool sure = false;
 };
 
@@ -81,8 +81,10 @@ void check_flags(const options& o, const request& r) {
     only_for(o.hex, "--hex", {"show"});
     only_for(o.raw, "--raw", {"show"});
     only_for(o.publish, "--publish", {"requeue"});
+    only_for(o.wait.has_value(), "--wait", {"requeue"});
     only_for(o.sure, "--yes", {"drop"});
     if (o.hex + o.raw + o.json > 1) refuse("--hex, --raw and --json", "contradict each other", "give one of them");
+    if (o.wait && !o.publish) refuse("--wait", "is for what is published", "give it with --publish");
     if (r.action == "list") {
         if (!r.choice.seqs.empty()) refuse("list", "takes no seqs", "show tells of a single letter");
         return;
@@ -121,7 +123,7 @@ int run(const options& o, cli::output& out) {
     const payload_form form = o.raw ? payload_form::raw : o.hex ? payload_form::hex : o.json ? payload_form::json : payload_form::text;
     if (r.action == "show") return show_letters(place, r.worker, r.choice, form, out);
     if (r.action == "drop") return drop_letters(place, r.worker, r.choice, o.sure);
-    return o.publish ? publish_letters(place, r.worker, r.choice, o.wait) : requeue_letters(place, r.worker, r.choice);
+    return o.publish ? publish_letters(place, r.worker, r.choice, o.wait.value_or(recorded_as::durable)) : requeue_letters(place, r.worker, r.choice);
 }
 
 int dead_letters(const options& o, cli::output& out) {

@@ -1,6 +1,6 @@
 #include "tools/evlog/dead_letters_choice.hpp"
 
-#include "tools/cli/when.hpp"
+#include <evbus/error.hpp>
 
 #include <algorithm>
 
@@ -42,7 +42,12 @@ chosen_letters choose(const letters::journal& from, const letter_choice& choice)
     const auto& all = from.open_letters();
     for (auto it = all.rbegin(); it != all.rend() && (!choice.newest || out.seqs.size() < *choice.newest); ++it) {
         if (!is_candidate(it->second, choice)) continue;
-        if (choice.topic && !choice.topic->matches(from.read(it->first).view().topic())) continue;
+        try {
+            if (choice.topic && !choice.topic->matches(from.read(it->first).view().topic())) continue;
+        } catch (const evbus::error& e) {
+            out.refused.push_back(e.what());
+            continue;
+        }
         out.seqs.push_back(it->first);
     }
     std::reverse(out.seqs.begin(), out.seqs.end());

@@ -25,10 +25,10 @@ struct letter_choice {
 
 struct chosen_letters {
     std::vector<evbus::seq_t> seqs{};    ///< ascending
-    std::vector<std::string> refused{};  ///< a sentence for each named seq that is none of them
+    std::vector<std::string> refused{};  ///< a sentence for each named seq that is none of them, or whose topic nobody knows
 };
 
-/// Reads events only where their topic is asked for. Throws what journal::read throws.
+/// Reads events only where their topic is asked for.
 [[nodiscard]] chosen_letters choose(const evbus::letters::journal& from, const letter_choice& choice);
 
 } // namespace evlog

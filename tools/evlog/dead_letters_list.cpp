@@ -8,6 +8,7 @@
 #include <evbus/error.hpp>
 
 #include <algorithm>
+#include <optional>
 
 #include <unistd.h>
 
@@ -46,8 +47,9 @@ std::vector<cli::column> columns(bool with_state) {
 }
 
 struct listing {
-    void add(const std::string& worker, const letters::story& s, const evbus::event& e) {
-        std::vector<std::string> cells{worker, std::to_string(s.seq), std::string(e.topic()), std::to_string(e.payload().size()), std::to_string(s.attempts),
+    void add(const std::string& worker, const letters::story& s, const std::optional<evbus::owned_event>& kept) {
+        std::vector<std::string> cells{worker, std::to_string(s.seq), kept ? std::string(kept->view().topic()) : "-",
+                                       kept ? std::to_string(kept->view().payload().size()) : "-", std::to_string(s.attempts),
                                        seconds_text(s.since_ns), seconds_text(s.last_ns)};
         if (with_state) cells.push_back(state_text(s));
         cells.push_back(error_text(s.error));
@@ -58,26 +60,48 @@ struct listing {
     cli::table rows{columns(with_state)};
     std::uint64_t count = 0;
     std::vector<std::string> talk{};
+    bool damaged = false;
+    bool failed = false;
+
+    void note(const evbus::error& e) {
+        (e.kind() == evbus::errc::damaged ? damaged : failed) = true;
+        talk.push_back(e.what());
+    }
 };
 
-void append_line(std::string& out, const std::string& worker, const letters::story& s, const evbus::event& e) {
+void append_line(std::string& out, const std::string& worker, const letters::story& s, const std::optional<evbus::owned_event>& kept) {
     out += '{';
     append_story_json(out, worker, s);
-    out += ",\"topic\":";
-    cli::append_json(out, e.topic());
-    out += ",\"bytes\":" + std::to_string(e.payload().size()) + "}\n";
+    if (kept) {
+        out += ",\"topic\":";
+        cli::append_json(out, kept->view().topic());
+        out += ",\"bytes\":" + std::to_string(kept->view().payload().size());
+    }
+    out += "}\n";
+}
+
+/// Nothing when it is lost: the letter is there all the same, to be dropped.
+std::optional<evbus::owned_event> read(const letters::journal& j, evbus::seq_t seq, listing& l) {
+    try {
+        return j.read(seq);
+    } catch (const evbus::error& e) {
+        l.note(e);
+        return std::nullopt;
+    }
 }
 
 void list_one(const letter_place& place, const std::string& worker, const letter_choice& choice, bool json, cli::output& out, listing& l) {
     const letters::journal j = open_letters(place, worker, to_do::look);
-    for (const evbus::seq_t seq : choose(j, choice).seqs) {
-        const evbus::owned_event e = j.read(seq);
+    const chosen_letters chosen = choose(j, choice);
+    for (const evbus::seq_t seq : chosen.seqs) {
+        const std::optional<evbus::owned_event> kept = read(j, seq, l);
         const letters::story& s = j.open_letters().at(seq);
-        if (json) append_line(out.buffer(), worker, s, e.view());
-        else l.add(worker, s, e.view());
+        if (json) append_line(out.buffer(), worker, s, kept);
+        else l.add(worker, s, kept);
         ++l.count;
         out.flush_if_full();
     }
+    l.talk.insert(l.talk.end(), chosen.refused.begin(), chosen.refused.end());
     l.talk.push_back(tally_text(worker, j, choice.waiting_too));
 }
 
@@ -85,22 +109,18 @@ void list_one(const letter_place& place, const std::string& worker, const letter
 
 int list_letters(const letter_place& place, const std::vector<std::string>& workers, const letter_choice& choice, bool json, cli::output& out) {
     listing l{.with_state = choice.waiting_too};
-    bool damaged = false, failed = false;
     for (const std::string& worker : workers) {
         try {
             list_one(place, worker, choice, json, out, l);
         } catch (const evbus::error& e) {
-            const bool is_damage = e.kind() == evbus::errc::damaged;
-            damaged = damaged || is_damage;
-            failed = failed || !is_damage;
-            l.talk.push_back(e.what());
+            l.note(e);
         }
     }
     if (!json && l.count != 0) l.rows.append_to(out.buffer(), cli::use_colour(STDOUT_FILENO));
     out.flush();
     for (const std::string& text : l.talk) cli::say("evlog", text);
     if (workers.empty()) cli::say("evlog", "there is no dead letter: no worker has any in " + place.log().dead_letters());
-    return damaged ? cli::exit_damage : failed ? cli::exit_failed : l.count == 0 ? cli::exit_nothing_matched : cli::exit_fine;
+    return l.damaged ? cli::exit_damage : l.failed ? cli::exit_failed : l.count == 0 ? cli::exit_nothing_matched : cli::exit_fine;
 }
 
 } // namespace evlog
