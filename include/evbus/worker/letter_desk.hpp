@@ -54,10 +54,10 @@ public:
     /// What waits takes less than it may.
     [[nodiscard]] bool has_room() const noexcept { return journal_.has_room_waiting(); }
 
-    /// It waits behind an earlier event of its topic; `tries`: how often it was given all the same.
-    void park(const event& e, std::uint32_t tries = 0) {
+    /// It waits behind an earlier event of its topic.
+    void park(const event& e) {
         const std::int64_t now = detail::wall_ns();
-        add(e, {e.seq(), e.first_seq(), letters::letter_state::waiting, tries, now, now, 0, false, "behind an earlier event of its topic"});
+        add(e, {e.seq(), e.first_seq(), letters::letter_state::waiting, 0, now, now, 0, false, "behind an earlier event of its topic"});
     }
     /// Its first try failed. True when it became a dead letter.
     bool fail(const event& e, bool is_dead, const std::string& text) {

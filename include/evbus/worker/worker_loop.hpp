@@ -204,7 +204,7 @@ private:
         for (std::size_t i = 0; i < batch_.size(); ++i, --unfinished_) {
             const event e = batch_[i];
             const auto [what, text] = said_of(i, k);
-            if (held.count(e.topic_hash()) != 0) desk_->park(e, 1);
+            if (held.count(e.topic_hash()) != 0) park_given(e);
             else if (what == outcome::kind::next || what == outcome::kind::stop) ++stats_.handled;
             else keep_letter(e, what == outcome::kind::dead, *text);
             // A dead letter holds up nobody.
@@ -214,6 +214,11 @@ private:
         batch_.clear();
         if (k == outcome::kind::stop || is_asked_to_stop()) throw leave::stop;
         if (!desk_->has_room()) throw leave::look;
+    }
+    /// It comes again behind the one that failed, whatever the handler made of it now.
+    void park_given(const event& e) {
+        desk_->park(e);
+        desk_->doubt(e.seq());
     }
     [[nodiscard]] std::pair<outcome::kind, const std::string*> said_of(std::size_t i, outcome::kind of_all) const {
         const outcome* const own = batch_.failure(i);
@@ -269,9 +274,7 @@ private:
         if (k == outcome::kind::stop || is_asked_to_stop()) throw leave::stop;
     }
     attempt begin_try(seq_t seq) {
-        attempt a = desk_->next_attempt(seq);
-        // In a batch it may have been handled although an earlier event of its topic was not.
-        if (batches && how_.order == order::by_topic && a.number > 1) a.may_repeat = true;
+        const attempt a = desk_->next_attempt(seq);
         if (a.number > 1) ++stats_.retries;
         if (!batches && a.may_repeat) ++stats_.repeats;
         return a;
