@@ -26,11 +26,11 @@ void doze(std::int64_t ns) noexcept {
 
 } // namespace
 
-capture::capture(control& ctl, handoff& to, const options& how, seq_t next, std::uint64_t run)
+capture::capture(control& ctl, handoff& to, const options& how, seq_t next, std::uint64_t run, anchor_desk& anchors)
     : ctl_(ctl), to_(to), how_(how), at_(*ctl.attachment()), slots_(at_, everything_),
       clock_(at_.ring().clock, at_.description().stamps()), watch_(at_, &how.on_notice), bell_(at_.ctl().data_bell), members_(at_),
-      report_(how.on_notice), laps_(at_),
-      next_(next), run_(run) {
+      report_(how.on_notice), laps_(at_), anchors_(anchors),
+      next_(next), run_(run), disk_(how.halt_when_behind) {
     everything_.remember();
 }
 
@@ -39,9 +39,9 @@ template <class Add>
 void capture::add(Add&& add) {
     while (true) {
         while (batch_ == nullptr) {
-            if (to_.stopped()) return;
+            if (takes_no_more()) return;
             batch_ = to_.take_free();
-            if (batch_ == nullptr) to_.wait_free();
+            if (batch_ == nullptr) wait_for_disk();
             if (to_.take_dropped()) members_.forget();
             batch_since_ns_ = detail::steady_ns();
         }
@@ -57,13 +57,33 @@ void capture::hand_over() {
     mark(probe::batch_given);
     batch_ = nullptr;
     events_in_batch_ = 0;
+    weigh();
+}
+
+void capture::wait_for_disk() {
+    weigh();
+    if (!takes_no_more()) to_.wait_free(disk_.next_look(detail::steady_ns()));
+    weigh();
+}
+
+/// Says in ctl, and where it lasts to people, how far the disk is behind; or that it is enough.
+void capture::weigh() {
+    const pressure before = disk_.state();
+    const disk_pressure::news news = disk_.read(to_.level(batch_ != nullptr ? 1 : 0), detail::steady_ns());
+    if (disk_.state() != before) ctl_.press(disk_.state());
+    if (news == disk_pressure::news::over) behind_ = true;
+    if (!how_.on_notice) return;
+    const std::string& log = at_.description().log_dir;
+    if (news == disk_pressure::news::slow)
+        how_.on_notice({notice_kind::degraded, log + ": events come faster than the disk takes them; recording waits for it", next_});
+    if (news == disk_pressure::news::eased) how_.on_notice({notice_kind::repaired, log + ": the disk keeps up again", next_});
 }
 
 capture_end capture::run(const std::atomic<bool>& stop) {
     add([&](log::batch& b) { return b.add_run({run_, log::run_change::start, detail::wall_ns()}); });
     hand_over();
     const std::int64_t deadline = how_.batch_deadline.count();
-    while (!to_.stopped()) {
+    while (!takes_no_more()) {
         if (drain_to_ == max_seq && stop.load(std::memory_order_relaxed)) {
             drain_to_ = ring::find_head(at_);
             draining_since_ns_ = detail::steady_ns();
@@ -75,6 +95,7 @@ capture_end capture::run(const std::atomic<bool>& stop) {
             return capture_end::asked;
         }
         const bool read = read_some();
+        if (anchors_.has_request()) [[unlikely]] take_anchor();
         // Seqs are claimed without a hole: an unclaimed one is the end, however far a wrong word puts the head.
         if (!read && drain_to_ != max_seq && !ring::is_claimed(at_, next_)) drain_to_ = std::min(drain_to_, next_);
         const std::int64_t now = detail::steady_ns();
@@ -89,7 +110,8 @@ capture_end capture::run(const std::atomic<bool>& stop) {
         if (read) idle_since_ns_ = 0;
         else rest(now);
     }
-    return capture_end::writer_stopped;
+    hand_over();
+    return to_.stopped() ? capture_end::writer_stopped : capture_end::behind;
 }
 
 /// Reads up to a few hundred seqs; false when there was none.
@@ -116,7 +138,7 @@ bool capture::read_some() {
         case ring::slot_state::nothing:
         case ring::slot_state::rejected: return next_ != start;
         }
-        if (to_.stopped()) return false;
+        if (takes_no_more()) return false;
     }
     return true;
 }
@@ -134,6 +156,15 @@ void capture::take_frame() {
     }
     ++next_;
     if (++events_in_batch_ >= how_.batch_events) [[unlikely]] hand_over();
+}
+
+/// Somebody waits for it: it goes at once, with what is in the batch.
+void capture::take_anchor() {
+    const log::anchor_info* const a = anchors_.take();
+    if (a == nullptr) return;
+    add([a](log::batch& b) { return b.add_anchor(*a); });
+    if (batch_ != nullptr) anchors_.placed(*batch_); // else the writer stopped, and the end answers
+    hand_over();
 }
 
 /// True when the slot can be read again now.
@@ -175,6 +206,7 @@ void capture::close_if_gone() {
 /// Now and then: the clock's conversion, who left, where we stand, whether the ring has its name.
 void capture::tend(std::int64_t now_ns) {
     tended_ns_ = now_ns;
+    weigh();
     report_.look(now_ns);
     close_if_gone();
     if (ctl_.is_waiting_for_space()) to_.nudge();
@@ -205,7 +237,7 @@ void capture::rest(std::int64_t now_ns) {
         const ring::slot_word seen = ring::load_word(at_, next_);
         if (ring::is_claimed(at_, next_) && (seen.phase() != ring::phase::writing || ring::is_followed(at_, next_)))
             return doze(doze_ns);
-        bell_.sleep(ctl_.place().number(), ring::max_sleep_ns, [&] { return ring::load_word(at_, next_) != seen; });
+        bell_.sleep(ctl_.place().number(), ring::max_sleep_ns, [&] { return ring::load_word(at_, next_) != seen || anchors_.has_request(); });
     }
 }
 

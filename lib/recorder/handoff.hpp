@@ -1,5 +1,5 @@
 // The bounded hand-off between capture and writer: full batches one way, empty ones back. Nobody
-// spins on it: who waits sleeps on an atomic that the other side moves.
+// spins on it: who waits sleeps until the other side moves.
 #pragma once
 
 #include <evbus/log/batch.hpp>
@@ -7,8 +7,11 @@
 #include <boost/lockfree/spsc_queue.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace evbus {
@@ -31,10 +34,14 @@ public:
         log::batch* b = nullptr;
         return free_.pop(b) ? b : nullptr;
     }
-    /// Capture: waits until a batch came back, or the writer stopped.
-    void wait_free() noexcept {
-        const std::uint32_t seen = returned_.load(std::memory_order_acquire);
-        if (free_.read_available() == 0 && !stopped()) returned_.wait(seen, std::memory_order_acquire);
+    /// Capture: waits until a batch came back, or the writer stopped, at most so long.
+    void wait_free(std::chrono::nanoseconds limit) noexcept {
+        std::unique_lock lock(mutex_);
+        returned_.wait_for(lock, limit, [this] { return free_.read_available() != 0 || stopped(); });
+    }
+    /// Capture: share of all batches that are with the writer. `held`: those that capture has itself.
+    [[nodiscard]] double level(std::size_t held) const noexcept {
+        return static_cast<double>(batches - free_.read_available() - held) / batches;
     }
     /// Capture: hands a batch over.
     void give(log::batch* b) noexcept {
@@ -96,7 +103,7 @@ public:
 
 private:
     void wake_capture() noexcept {
-        returned_.fetch_add(1, std::memory_order_release);
+        { const std::lock_guard between_its_look_and_its_sleep(mutex_); }
         returned_.notify_one();
     }
 
@@ -105,7 +112,8 @@ private:
     queue free_;
     queue full_;
     std::atomic<std::uint32_t> given_{0};
-    std::atomic<std::uint32_t> returned_{0};
+    std::mutex mutex_;
+    std::condition_variable returned_;
     std::atomic<bool> finished_{false};
     std::atomic<bool> nudged_{false};
     std::atomic<bool> dropped_{false};

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace evbus {
@@ -39,6 +40,8 @@ struct options {
     log::retention_limits keep{};                       ///< what the log may take; by default there is no limit
     std::chrono::nanoseconds batch_deadline{1'000'000}; ///< a batch waits no longer for more, also under load
     std::uint64_t batch_events = 65'536;                ///< a batch holds no more than this
+    /// Halts once it has waited for its disk (pressure::suspended) for so long without a break; without it never.
+    std::optional<std::chrono::nanoseconds> halt_when_behind{};
     std::map<std::string, std::string> config{};          ///< effective options as text, for the manifest
     notice_hook on_notice{};                            ///< called from any of the recorder's threads
     std::function<void(const std::string&)> on_deleted{}; ///< told, in words, what retention deleted; not to throw

@@ -1,5 +1,6 @@
 #include "lib/recorder/recording.hpp"
 
+#include "lib/recorder/anchor_desk.hpp"
 #include "lib/recorder/capture.hpp"
 #include "lib/recorder/control.hpp"
 #include "lib/recorder/manifest.hpp"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <thread>
 #include <utility>
 
@@ -97,6 +99,8 @@ struct recording::parts {
           mode(ctl.attachment()->description().raw.mode), dir{on.log_dir()},
           retains(files(), dir, on.id(), how), writes(open_log(on)) {
         mark(probe::record_recovered);
+        anchor = log::newest_anchor(files(), dir, {on.id()});
+        retains.anchored(anchor);
         check_not_behind(on, writes.next_seq());
         remember_epoch(on);
         // A ring that was recorded before goes on where its log ends.
@@ -166,18 +170,25 @@ struct recording::parts {
         if (save_manifest(files(), dir, run, mode) < 0 && how.on_notice)
             how.on_notice({notice_kind::degraded, "the manifest in " + dir.runs() + " could not be brought up to date"});
     }
-    /// The run's last record, the footer, the last sync.
-    void seal(outcome& o, syncer& syncs) {
+    [[nodiscard]] std::string why_behind() const {
+        const double seconds = std::chrono::duration<double>(how.halt_when_behind.value_or(std::chrono::nanoseconds(0))).count();
+        char text[64];
+        std::snprintf(text, sizeof text, "%.3g s", seconds);
+        return dir.root + ": events come faster than the disk takes them, for " + text + " without a break (--halt-when-behind)";
+    }
+    /// The run's last record, the footer, the last sync. False when there is no such end.
+    [[nodiscard]] bool seal(outcome& o, syncer& syncs) {
         log::batch last(log::batch::least_capacity);
         (void)last.add_run({run.run, log::run_change::end, detail::wall_ns()});
         log::append_result r = writes.append(last);
         if (r.ok()) r = writes.close();
         if (r.ok()) {
             syncs.reached(writes.last_seq());
-            return;
+            return true;
         }
         o.state = writer::halted_by(r.status);
         o.reason = std::string("the end of the log could not be sealed: ") + log::to_string(r.status);
+        return false;
     }
 
     options how;
@@ -187,6 +198,7 @@ struct recording::parts {
     log::log_dir dir;
     retainer retains;
     log::log_writer writes;
+    std::optional<log::anchor> anchor; ///< the newest one of earlier runs
     manifest run;
 };
 
@@ -200,9 +212,10 @@ outcome recording::run(const std::atomic<bool>& stop) {
     parts& p = *p_;
     const seq_t first = p.writes.next_seq();
     handoff between;
-    syncer syncs(p.ctl, p.how, first - 1, [&between] { between.nudge(); });
-    writer writes(p.ctl, between, p.how, p.writes, syncs, p.retains);
-    capture captures(p.ctl, between, p.how, first, p.run.run);
+    anchor_desk anchors(p.ctl, p.anchor, [&p](const log::anchor& a) { p.retains.anchored(a); });
+    syncer syncs(p.ctl, p.how, first - 1, [&between] { between.nudge(); }, [&anchors] { anchors.synced(); });
+    writer writes(p.ctl, between, p.how, p.writes, syncs, p.retains, anchors);
+    capture captures(p.ctl, between, p.how, first, p.run.run, anchors);
     p.ctl.begin(first - 1, first - 1);
     if (p.how.on_recording) p.how.on_recording();
     p.retains.start();
@@ -210,6 +223,8 @@ outcome recording::run(const std::atomic<bool>& stop) {
     outcome o;
     std::thread writing([&] { o.state = writes.run(); });
     const capture_end end = captures.run(stop);
+    // Said before what is under way is written: the disk may take its time for that, or stand still.
+    if (end == capture_end::behind) p.ctl.end(ring::recorder_state::backpressure);
     between.finish();
     writing.join();
     syncs.stop();
@@ -222,10 +237,20 @@ outcome recording::run(const std::atomic<bool>& stop) {
         o.state = ring::recorder_state::sync_failed;
         o.reason = writer::why_sync_failed(e);
     }
-    if (o.state == ring::recorder_state::ended) p.seal(o, syncs);
+    if (end == capture_end::behind && o.state == ring::recorder_state::ended) {
+        o.state = ring::recorder_state::backpressure;
+        o.reason = p.why_behind();
+    }
+    bool synced = false;
+    if (o.state == ring::recorder_state::ended) synced = p.seal(o, syncs);
     // What stands in the log when it halts is put on the disk: else the next start has to write it afresh, on a disk
     // that may have no room for that.
-    else if (syncs.failure() == 0 && p.writes.sync().ok()) syncs.reached(p.writes.last_seq());
+    else if (syncs.failure() == 0 && p.writes.sync().ok()) {
+        syncs.reached(p.writes.last_seq());
+        synced = true;
+    }
+    if (synced) anchors.synced();
+    anchors.end();
     mark(probe::record_sealed);
     o.recorded = {first, p.writes.last_seq()};
     p.ctl.end(o.state);

@@ -31,6 +31,12 @@ void retainer::make_room_to_start() {
     if (how_.keep.any() && fs_.space(dir_.root, space) == 0 && space.free_bytes < least_to_start_bytes) (void)pass();
 }
 
+void retainer::anchored(const std::optional<log::anchor>& newest) {
+    const std::lock_guard guard(mutex_);
+    knows_anchor_ = true;
+    anchor_ = newest ? std::optional(log::pin_of(*newest)) : std::nullopt;
+}
+
 void retainer::rolled() noexcept {
     {
         const std::lock_guard guard(mutex_);
@@ -80,7 +86,20 @@ log::retention_plan retainer::make_plan() {
     std::vector<log::stored_segment> segments = log::list_stored(fs_, dir_, times);
     if (!segments.empty() && segments.back().bytes < how_.segment_bytes)
         scene.to_come_bytes = how_.segment_bytes - segments.back().bytes;
-    return log::plan(std::move(segments), how_.keep, scene, log::pins_of(fs_, dir_, bus_));
+    return log::plan(std::move(segments), how_.keep, scene, pins());
+}
+
+std::vector<log::retention_pin> retainer::pins() {
+    std::unique_lock lock(mutex_);
+    if (!knows_anchor_) {
+        lock.unlock();
+        return log::pins_of(fs_, dir_, bus_);
+    }
+    const std::optional<log::retention_pin> anchor = anchor_;
+    lock.unlock();
+    std::vector<log::retention_pin> all = log::pins_of_cursors(fs_, dir_, bus_);
+    if (anchor) all.push_back(*anchor);
+    return all;
 }
 
 /// How many segments went. Never throws: what cannot be done is told, and tried again at the next pass.
@@ -110,9 +129,9 @@ void retainer::tell_deleted(const log::retention_result& r, const log::retention
 void retainer::tell_trouble(const log::retention_plan& p) {
     if (const log::planned_segment* const held = p.held())
         complain(said_held_, held->pin,
-                 fmt::format("the log takes more than it may ({}), but seqs from {} on are needed by {}: let it go on, move or remove it "
-                             "(evlog cursors), or delete all the same (evlog retain --force)",
-                             to_string(held->reason), held->segment.first, held->pin));
+                 fmt::format("the log takes more than it may ({}), but seqs from {} on are needed by {}: {}, or delete all the same "
+                             "(evlog retain --force)",
+                             to_string(held->reason), held->segment.first, held->pin, log::way_out_of(held->pin_kind)));
     else said_held_.clear();
     if (p.crowded)
         complain(said_crowded_, "crowded",

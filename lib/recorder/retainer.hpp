@@ -31,6 +31,8 @@ public:
     void start();
     /// Before start(): a pass on this thread, if the disk is nearly full. Otherwise starting would fail.
     void make_room_to_start();
+    /// The newest anchor that is on the disk, from here on; until it is told, passes look for it in the log.
+    void anchored(const std::optional<log::anchor>& newest);
     /// Writer: a segment was sealed. Does not wait.
     void rolled() noexcept;
     /// Writer: there is no space. Waits for a pass; true when anything was deleted since the last call.
@@ -42,6 +44,7 @@ private:
     void run();
     [[nodiscard]] std::uint64_t pass() noexcept;
     [[nodiscard]] log::retention_plan make_plan();
+    [[nodiscard]] std::vector<log::retention_pin> pins();
     void tell_deleted(const log::retention_result& r, const log::retention_plan& p) const;
     void tell_trouble(const log::retention_plan& p);
     void complain(std::string& said, const std::string& about, const std::string& text) const;
@@ -62,6 +65,8 @@ private:
     std::uint64_t done_ = 0;
     std::uint64_t deleted_ = 0; ///< segments, by this thread
     std::uint64_t deleted_seen_ = 0; ///< by the writer
+    bool knows_anchor_ = false;
+    std::optional<log::retention_pin> anchor_;
     std::thread thread_;
 };
 

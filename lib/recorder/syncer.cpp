@@ -10,8 +10,9 @@ namespace evbus {
 inline namespace v1 {
 namespace recorder {
 
-syncer::syncer(control& ctl, const options& how, seq_t durable, std::function<void()> on_failure)
-    : ctl_(ctl), how_(how), on_failure_(std::move(on_failure)), durable_(durable) {
+syncer::syncer(control& ctl, const options& how, seq_t durable, std::function<void()> on_failure,
+               std::function<void()> on_hurried)
+    : ctl_(ctl), how_(how), on_failure_(std::move(on_failure)), on_hurried_(std::move(on_hurried)), durable_(durable) {
     thread_ = std::thread([this] { run(); });
 }
 
@@ -24,6 +25,16 @@ void syncer::wrote(const log::sync_point& point) noexcept {
         is_news = lags() || (idle_ && has_work()); // nobody is woken for nothing
     }
     if (is_news) news_.notify_one();
+}
+
+void syncer::hurry(const log::sync_point& point) noexcept {
+    {
+        const std::lock_guard guard(mutex_);
+        if (newest_.target != point.target) begun_bytes_ = 0;
+        newest_ = point;
+        hurried_ = true;
+    }
+    news_.notify_one();
 }
 
 void syncer::reached(seq_t last) noexcept {
@@ -68,13 +79,14 @@ void syncer::run() {
         news_.wait(lock, [this] { return stop_ || has_work() || lags(); }); // sleeps as long as there is nothing to do
         idle_ = false;
         const bool in_turns = how_.sync == sync_policy::interval;
-        if (in_turns && has_work()) news_.wait_until(lock, due, [this] { return stop_ || lags(); });
+        if (in_turns && has_work()) news_.wait_until(lock, due, [this] { return stop_ || hurried_ || lags(); });
         if (stop_) return;
-        if (!has_work() || (in_turns && clock::now() < due)) {
+        if (!has_work() || (in_turns && !hurried_ && clock::now() < due)) {
             begin_early(lock);
             continue;
         }
         const log::sync_point point = newest_;
+        const bool hurried = std::exchange(hurried_, false);
         begun_bytes_ = point.bytes;
         lock.unlock(); // the writer must never wait for the disk here
         const int r = point.sync();
@@ -82,6 +94,7 @@ void syncer::run() {
         lock.lock();
         if (r == 0) advance(point.last);
         else fail(-r);
+        if (r == 0 && hurried) on_hurried_();
         due = std::chrono::steady_clock::now() + how_.sync_interval;
     }
 }

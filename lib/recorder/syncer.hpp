@@ -20,14 +20,17 @@ namespace recorder {
 
 class syncer {
 public:
-    /// `on_failure` is called once, on the sync thread, when a sync failed.
-    syncer(control& ctl, const options& how, seq_t durable, std::function<void()> on_failure);
+    /// `on_failure` is called once, on the sync thread, when a sync failed; `on_hurried`, there too, when what
+    /// hurry() asked for is done.
+    syncer(control& ctl, const options& how, seq_t durable, std::function<void()> on_failure, std::function<void()> on_hurried);
     syncer(const syncer&) = delete;
     syncer& operator=(const syncer&) = delete;
     ~syncer() { stop(); }
 
     /// Writer: this is in the file now.
     void wrote(const log::sync_point& point) noexcept;
+    /// Writer: this is in the file, and to be synced at once, whatever the policy.
+    void hurry(const log::sync_point& point) noexcept;
     /// Writer: rolling synced everything up to `last` itself.
     void reached(seq_t last) noexcept;
     /// Ends the thread; what is not synced by then is the caller's to sync.
@@ -41,7 +44,7 @@ public:
 private:
     void run();
     [[nodiscard]] bool has_work() const noexcept {
-        return how_.sync != sync_policy::none && newest_.last > durable_ && failure() == 0;
+        return (hurried_ || (how_.sync != sync_policy::none && newest_.last > durable_)) && failure() == 0;
     }
     /// More is written than a sync should find all at once.
     [[nodiscard]] bool lags() const noexcept {
@@ -54,11 +57,13 @@ private:
     control& ctl_;
     const options& how_;
     std::function<void()> on_failure_;
+    std::function<void()> on_hurried_;
     std::mutex mutex_; ///< of those below, up to news_
     log::sync_point newest_;
     seq_t durable_;
     std::uint64_t begun_bytes_ = 0; ///< of newest_'s file: the disk was asked to begin up to here
     bool idle_ = false;             ///< the thread waits for something to sync
+    bool hurried_ = false;
     bool stop_ = false;
     std::condition_variable news_;
     std::atomic<int> failure_{0};

@@ -13,8 +13,9 @@ constexpr std::int64_t between_tries_ns = 500'000'000;
 
 } // namespace
 
-writer::writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs, retainer& retains)
-    : ctl_(ctl), from_(from), how_(how), to_(to), syncs_(syncs), retains_(retains), rolls_(to.rolls()) {}
+writer::writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs, retainer& retains,
+               anchor_desk& anchors)
+    : ctl_(ctl), from_(from), how_(how), to_(to), syncs_(syncs), retains_(retains), anchors_(anchors), rolls_(to.rolls()) {}
 
 ring::recorder_state writer::run() {
     ring::recorder_state state = ring::recorder_state::recording;
@@ -54,7 +55,8 @@ log::append_result writer::append(log::batch& b) {
     const log::append_result r = append_to_log(b);
     if (!r.ok()) return r;
     mark(probe::commit_written);
-    if (b.last() != no_seq) wrote(b.last());
+    if (b.last() != no_seq) wrote(b.last(), b.oldest_ns());
+    if (anchors_.written(b)) syncs_.hurry(to_.current());
     return r;
 }
 
@@ -69,8 +71,8 @@ log::append_result writer::append_to_log(log::batch& b) {
     return r;
 }
 
-void writer::wrote(seq_t last) {
-    ctl_.wrote(last);
+void writer::wrote(seq_t last, std::int64_t oldest_ns) {
+    ctl_.wrote(last, oldest_ns);
     syncs_.reached(to_.synced());
     syncs_.wrote(to_.current());
 }
@@ -88,7 +90,7 @@ log::append_result writer::say_what_was_lost() {
     }
     tell(notice_kind::repaired, "there is space again: recording goes on; seqs " + std::to_string(losing_.first) + " to " +
                                     std::to_string(losing_.last) + " are marked as lost in the log", losing_.first);
-    wrote(losing_.last);
+    wrote(losing_.last, 0);
     losing_ = {};
     ctl_.say(ring::recorder_state::recording);
     return {};
@@ -96,6 +98,7 @@ log::append_result writer::say_what_was_lost() {
 
 void writer::lose(const log::batch& b) {
     from_.dropped();
+    anchors_.lost(b);
     if (b.last() == no_seq) return;
     if (losing_.count() == 0) {
         losing_ = {b.first(), b.last()};

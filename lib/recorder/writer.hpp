@@ -2,6 +2,7 @@
 // no stands here: halt, or lose and say so in the log as soon as that is possible again.
 #pragma once
 
+#include "lib/recorder/anchor_desk.hpp"
 #include "lib/recorder/control.hpp"
 #include "lib/recorder/handoff.hpp"
 #include "lib/recorder/options.hpp"
@@ -19,7 +20,8 @@ namespace recorder {
 
 class writer {
 public:
-    writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs, retainer& retains);
+    writer(control& ctl, handoff& from, const options& how, log::log_writer& to, syncer& syncs, retainer& retains,
+           anchor_desk& anchors);
 
     /// Until capture has finished, or something fails. Returns the state to end with: `ended` when all went well.
     [[nodiscard]] ring::recorder_state run();
@@ -38,7 +40,7 @@ private:
     [[nodiscard]] ring::recorder_state settle();
     [[nodiscard]] log::append_result say_what_was_lost();
     void lose(const log::batch& b);
-    void wrote(seq_t last);
+    void wrote(seq_t last, std::int64_t oldest_ns);
     [[nodiscard]] ring::recorder_state halt(const log::append_result& r);
     [[nodiscard]] ring::recorder_state sync_failed(int os_error);
     void tell(notice_kind kind, const std::string& text, seq_t seq);
@@ -49,6 +51,7 @@ private:
     log::log_writer& to_;
     syncer& syncs_;
     retainer& retains_;
+    anchor_desk& anchors_;
     log::batch lost_note_{log::batch::least_capacity};
     seq_range losing_{}; ///< not in the log, and not yet said there; empty = nothing
     std::int64_t try_again_ns_ = 0; ///< before that the full disk is left alone

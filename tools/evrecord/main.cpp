@@ -1,7 +1,7 @@
 // evrecord: the recorder beside a bus. It runs until SIGTERM or SIGINT, drains, seals and exits 0.
 //
 // Exit codes: 0 asked to stop, everything is recorded; 2 usage, the system refused, or stopped before it recorded; 4 the log is
-// damaged; 5 no space; 6 a sync failed; 8 somebody else records this bus already.
+// damaged; 5 no space; 6 a sync failed; 7 the disk was too slow for too long; 8 somebody else records this bus already.
 #include "lib/recorder/recording.hpp"
 #include "tools/cli/bus_flags.hpp"
 #include "tools/cli/exit_codes.hpp"

@@ -23,6 +23,7 @@ std::map<std::string, std::string> as_text(const evbus::recorder::options& o) {
         {"keep-free", cli::format_free_limit(o.keep.free)},
         {"on-full", o.full == on_full::halt ? "halt" : "lose"},
         {"on-torn", o.torn == on_torn::trim ? "trim" : "refuse"},
+        {"halt-when-behind", o.halt_when_behind ? cli::format_duration(*o.halt_when_behind) : "never"},
         {"batch-deadline", cli::format_duration(o.batch_deadline)},
         {"batch-events", std::to_string(o.batch_events)},
     };
@@ -37,10 +38,11 @@ std::optional<int> parse(int argc, const char* const* argv, settings& out) {
                      "  evrecord md --log /data/md --sync commit     into another directory, synced as fast as the disk can\n"
                      "  evrecord md --on-full lose                   on a full disk go on, and say what was lost\n"
                      "  evrecord md --keep-age 7d --keep-free 50G    delete what is a week old, and leave others 50 GiB\n"
+                     "  evrecord md --halt-when-behind 30s           give up on a disk that holds recording up\n"
                      "  evrecord md --config /etc/evbus/md.toml      options from a file\n\n"
                      "It runs until SIGTERM or Ctrl-C, then drains, seals the log and exits with 0. Other exit codes:\n"
-                     "2 wrong usage or an error; 4 a damaged log; 5 no space for the log; 6 a sync failed; 8 somebody\n"
-                     "else records this bus or log already.\n");
+                     "2 wrong usage or an error; 4 a damaged log; 5 no space for the log; 6 a sync failed; 7 the disk was\n"
+                     "too slow for too long (--halt-when-behind); 8 somebody else records this bus or log already.\n");
     cmd.positional("BUS", out.bus, "name of the bus");
     cli::add_bus_flags(cmd, out.create);
     evbus::recorder::options& r = out.record;
@@ -54,6 +56,9 @@ std::optional<int> parse(int argc, const char* const* argv, settings& out) {
     cmd.choice<on_full>("--on-full", r.full, {{"halt", on_full::halt}, {"lose", on_full::lose}},
                         "when the disk is full: end with exit code 5, or go on and say in the log what was lost; "
                         "publishers of a strict bus wait all the same (default halt)");
+    cmd.duration("--halt-when-behind", r.halt_when_behind,
+                 "end with exit code 7 once recording has waited for its disk for so long without a break (default: waits for ever)",
+                 {1ms, 24h});
     cli::add_keep_flags(cmd, r.keep);
     cmd.choice<on_torn>("--on-torn", r.torn, {{"trim", on_torn::trim}, {"refuse", on_torn::refuse}},
                         "an unfinished write found at the log's end: move it to quarantine/ and go on, or refuse (default trim)");
