@@ -35,8 +35,10 @@ void add_members(const ring::attachment& at, bus_view& v) {
             if (!m.alive && m.info.joined) m.info = ring::read_member(at, number); // left meanwhile?
             if (!m.alive && !m.info.joined) continue;
             // A recorder notes its place in its own words, and in its entry only now and then.
-            if (m.alive && m.info.kind == ring::member_kind::recorder) m.info.position = std::max(m.info.position, v.captured + 1);
+            if (m.alive && m.info.kind == ring::member_kind::recorder) m.info.position = std::max(m.info.position, v.captured + 1), m.info.pressure = v.disk;
             m.lag = m.reads() && v.head > m.info.position ? v.head - m.info.position : 0;
+            if (const ring::latency_words* words = m.handles_events() ? ring::latency_of(at.latencies(), number) : nullptr)
+                m.latency = ring::read_latency(*words, m.info.incarnation);
             v.members.push_back(std::move(m));
         }
     };
@@ -107,10 +109,14 @@ bus_view look_at(const ring::attachment& at) {
     v.generation = f.generation.load();
     v.recorder = static_cast<ring::recorder_state>(f.state.load());
     v.recorder_pid = f.recorder_pid.load();
+    v.disk = f.pressure.load();
+    v.suspensions = f.suspensions.load();
     v.recorder_alive = ring::byte_is_held(at.test_fd(), ring::recorder_lock_byte);
     v.verdict_stands = v.pacing == evbus::pacing::paced &&
                        at.ctl().verdict.verdict.load() == ring::pack_verdict(v.generation, f.written.load());
     for (std::size_t i = 0; i < v.notices.size(); ++i) v.notices[i] = at.ctl().notices[i].load();
+    v.to_written = ring::read_latency(at.latencies().written, v.generation);
+    v.to_durable = ring::read_latency(at.latencies().durable, v.generation);
     add_members(at, v);
     return v;
 }

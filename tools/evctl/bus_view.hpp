@@ -3,12 +3,15 @@
 
 #include <evbus/bus_options.hpp>
 #include <evbus/ids.hpp>
+#include <evbus/pressure.hpp>
 #include <evbus/ring/attachment.hpp>
+#include <evbus/ring/latency.hpp>
 #include <evbus/ring/members.hpp>
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +21,11 @@ struct member_view {
     evbus::ring::member_info info;
     bool alive = false; ///< false: it died without leaving
     std::uint64_t lag = 0; ///< of a reader: seqs up to the head
+    std::optional<evbus::ring::latency_view> latency{}; ///< from publish to it; nothing where none is kept
+    [[nodiscard]] bool handles_events() const {
+        return info.kind == evbus::ring::member_kind::subscriber || info.kind == evbus::ring::member_kind::consumer;
+    }
+    [[nodiscard]] evbus::pressure pressure() const { return static_cast<evbus::pressure>(info.pressure); }
     [[nodiscard]] bool reads() const {
         return info.kind != evbus::ring::member_kind::publisher && info.position != 0;
     }
@@ -48,8 +56,12 @@ struct bus_view {
     evbus::ring::recorder_state recorder{};
     std::uint32_t recorder_pid = 0;
     bool recorder_alive = false;
+    std::uint32_t disk = 0;        ///< evbus::pressure of the recorder's disk, as ctl has it
+    std::uint32_t suspensions = 0; ///< times that it was suspended
     bool verdict_stands = false; ///< paced: publishers do not wait for the recorder now
     std::array<std::uint64_t, evbus::notice_kinds> notices{};
+    std::optional<evbus::ring::latency_view> to_written{}; ///< from publish, by the last recorder
+    std::optional<evbus::ring::latency_view> to_durable{};
     std::vector<member_view> members; ///< who lives, and who died without leaving
 
     /// Events up to the head that are not at `frontier` yet.

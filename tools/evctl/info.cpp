@@ -5,6 +5,7 @@
 #include "tools/cli/when.hpp"
 #include "tools/evctl/commands.hpp"
 #include "tools/evctl/json.hpp"
+#include "tools/evctl/latencies.hpp"
 
 #include <cstdio>
 
@@ -38,6 +39,23 @@ std::string notices_text(const bus_view& v) {
     return text.empty() ? "none" : text;
 }
 
+std::string disk_text(const bus_view& v) {
+    std::string text = "nobody records";
+    if (v.recorder_alive) {
+        const auto state = static_cast<evbus::pressure>(v.disk);
+        text = to_string(state);
+        if (state == evbus::pressure::throttled) text += ": batches wait for the disk";
+        if (state == evbus::pressure::suspended) text += ": recording waits for its disk";
+    }
+    if (v.suspensions != 0) text += "; " + cli::format_count(v.suspensions) + (v.suspensions == 1 ? " time" : " times") + " suspended so far";
+    return text;
+}
+
+std::string pressure_text(const member_view& m) {
+    if (!m.reads()) return "-";
+    return std::string(to_string(m.pressure())) + (m.info.shed == 0 ? "" : ", " + cli::format_count(m.info.shed) + " shed");
+}
+
 void append_recording(std::string& out, const bus_view& v) {
     if (v.log_dir.empty()) return row(out, "log", "none");
     row(out, "log", v.log_dir);
@@ -46,17 +64,18 @@ void append_recording(std::string& out, const bus_view& v) {
     row(out, "captured", frontier(v, v.captured));
     row(out, "written", frontier(v, v.written));
     row(out, "durable", frontier(v, v.durable));
+    row(out, "pressure", disk_text(v));
 }
 
 void append_members(std::string& out, const bus_view& v, bool colour) {
     if (v.members.empty()) return row(out, "members", "none");
     row(out, "members", std::to_string(v.living()));
     using cli::align;
-    cli::table t({{"NO", align::right}, {"KIND"}, {"NAME"}, {"PID", align::right}, {"ALIVE"}, {"POSITION", align::right}, {"LAG", align::right},
+    cli::table t({{"NO", align::right}, {"KIND"}, {"NAME"}, {"PID", align::right}, {"ALIVE"}, {"POSITION", align::right}, {"LAG", align::right}, {"PRESSURE"},
                   {"EVENTS", align::right}, {"LOST", align::right}});
     for (const member_view& m : v.members)
         t.add({std::to_string(to_u16(m.info.number)), to_string(m.info.kind), m.info.name, std::to_string(m.info.pid),
-               m.alive ? "yes" : "died", std::to_string(m.info.position), m.reads() ? std::to_string(m.lag) : "-",
+               m.alive ? "yes" : "died", std::to_string(m.info.position), m.reads() ? std::to_string(m.lag) : "-", pressure_text(m),
                std::to_string(m.info.events), m.reads() ? std::to_string(m.info.lost) : "-"});
     t.append_to(out, colour, "  ");
 }
@@ -83,6 +102,7 @@ int info(const std::string& bus, const show_options& how, cli::output& out) {
         append_recording(text, v);
         row(text, "notices", notices_text(v));
         append_members(text, v, how.colour);
+        append_latencies(text, v, how.colour);
     }
     out.flush();
     return cli::exit_fine;

@@ -16,6 +16,8 @@ json frontier(const bus_view& v, evbus::seq_t seq) {
 json recorder(const bus_view& v) {
     json out{{"state", v.log_dir.empty() ? "no log" : to_text(v.recorder)}, {"alive", v.recorder_alive}};
     if (v.recorder_pid != 0) out["pid"] = v.recorder_pid;
+    if (v.recorder_alive) out["pressure"] = to_string(static_cast<evbus::pressure>(v.disk));
+    out["suspensions"] = v.suspensions;
     return out;
 }
 
@@ -32,12 +34,25 @@ json summary(const bus_view& v) {
             {"owner", v.owner}};
 }
 
+json latency(const std::optional<evbus::ring::latency_view>& l) {
+    if (!l) return nullptr;
+    return {{"measured", l->count()},
+            {"mean_ns", l->mean_ns()},
+            {"p50_ns", l->percentile(0.5)},
+            {"p99_ns", l->percentile(0.99)},
+            {"p999_ns", l->percentile(0.999)},
+            {"max_ns", l->max_ns},
+            {"negative", l->negative}};
+}
+
 json member(const member_view& m) {
     json out{{"number", to_u16(m.info.number)}, {"incarnation", m.info.incarnation},
              {"kind", to_string(m.info.kind)},  {"name", m.info.name},
              {"pid", m.info.pid},               {"alive", m.alive},
              {"position", std::to_string(m.info.position)}, {"events", m.info.events}};
-    if (m.reads()) out.update({{"lag", m.lag}, {"lost", m.info.lost}, {"voids", m.info.voids}});
+    if (m.reads())
+        out.update({{"lag", m.lag}, {"lost", m.info.lost}, {"voids", m.info.voids}, {"pressure", to_string(m.pressure())}, {"shed", m.info.shed}});
+    if (m.handles_events()) out["latency"] = latency(m.latency);
     return out;
 }
 
@@ -70,6 +85,7 @@ std::string info_json(const bus_view& v) {
     out["durable"] = frontier(v, v.durable);
     out["captured"] = frontier(v, v.captured);
     out["pacing_verdict_stands"] = v.verdict_stands;
+    out["latency"] = {{"written", latency(v.to_written)}, {"durable", latency(v.to_durable)}};
     json notices = json::object();
     for (std::size_t i = 0; i < v.notices.size(); ++i) notices[to_string(static_cast<evbus::notice_kind>(i))] = v.notices[i];
     out["notices"] = notices;
