@@ -27,6 +27,7 @@ public:
         case evbus::from::kind::epoch: next_ = in.first_seq(); break;
         // Single events are picked by their time later on: see selection.
         case evbus::from::kind::time:
+        case evbus::from::kind::anchor: // refused by the options: the log has them
         case evbus::from::kind::oldest: next_ = in.oldest(); break;
         }
     }
@@ -74,7 +75,8 @@ private:
         switch (wanted_.judge(f.header.topic_hash, f.topic)) {
         case evbus::topic_verdict::accepted:
             if (!headers_.lets_pass(f)) return deliver_.rejected(f.publisher(), on_gap);
-            return deliver_.frame(seq, f, clock_.to_ns(f.header.published), on_event, on_gap);
+            (void)deliver_.frame(seq, f, clock_.to_ns(f.header.published), on_event, on_gap);
+            return;
         case evbus::topic_verdict::rejected: return deliver_.rejected(f.publisher(), on_gap);
         case evbus::topic_verdict::malformed: return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
         }
@@ -86,7 +88,7 @@ private:
     ring::clock_view clock_;
     evbus::filter_set wanted_;
     evbus::header_filter headers_;
-    evbus::delivery deliver_;
+    evbus::delivery deliver_{SIZE_MAX}; ///< all that may be open at once stands in the ring
     std::uint64_t bytes_ = 0;
     seq_t next_ = 1;
 };
