@@ -13,6 +13,8 @@
 #include <evbus/delivery.hpp>
 #include <evbus/detail/probe.hpp>
 #include <evbus/log_walk.hpp>
+#include <evbus/newest_events.hpp>
+#include <evbus/newest_start.hpp>
 #include <evbus/read_options.hpp>
 #include <evbus/ring/head.hpp>
 #include <evbus/ring_walk.hpp>
@@ -71,7 +73,7 @@ public:
     [[nodiscard]] std::uint64_t turns() const noexcept { return c_->turns; }
     /// Bytes and commits read from the log.
     [[nodiscard]] log::read_stats log_stats() const noexcept {
-        return c_->log ? c_->log->log().stats() : log::read_stats{};
+        return c_->log_stats();
     }
     /// How hard pressed it is, as at the end of the last poll; stands in ctl, and is told to on_pressure.
     [[nodiscard]] evbus::pressure pressure_state() const noexcept { return c_->ring.pressed.state(); }
@@ -92,7 +94,10 @@ public:
 private:
     struct state {
         state(const bus& on, const options& how)
-            : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice) {
+            : home(on), ring(on, how, evbus::ring::member_kind::consumer), on_notice(how.on_notice), durable_only(how.durable_only) {
+            if (durable_only && home.log_dir().empty())
+                throw error(errc::bad_option, {"read bus " + home.name(), "durable_only", "this bus was created without a log",
+                                               "leave it out, or create the bus with a log"});
             open_log();
             if (!home.log_dir().empty()) ring.deliver.owe_what_is_shed();
             start(how.from);
@@ -128,14 +133,20 @@ private:
                 break;
             }
             case from::kind::time: start_at_time(where.ns(), head); break;
+            case from::kind::newest: start_at_newest(where.first_seq()); break;
             case from::kind::anchor: break; // is one of the others by now
             }
-            if (ring.lapped()) mode = consumer_mode::catch_up;
+            if (durable_only || ring.lapped()) mode = consumer_mode::catch_up;
             say_mode();
         }
         [[nodiscard]] from behind_anchor() const {
             const std::optional<anchor> newest = newest_anchor(home);
             return newest ? from::place(newest->place()) : from::oldest();
+        }
+        void start_at_newest(seq_t up_to) {
+            newest_only.emplace(find_newest(home, ring, log ? &*log : nullptr, up_to, durable_only, searched));
+            if (log) log->want_only(&newest_only->pick().ranges);
+            ring.next = newest_only->pick().begin;
         }
         void start_at_time(std::int64_t ns, seq_t head) {
             ring.next = evbus::ring::oldest_for(*ring.at, head);
@@ -153,8 +164,47 @@ private:
         template <class OnEvent, class OnGap>
         consume_status poll(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
             if (ring.at->in_child()) [[unlikely]] return consume_status::forked;
+            if (durable_only) [[unlikely]] return poll_durable(on_event, on_gap, limits);
+            return poll_any(on_event, on_gap, limits);
+        }
+        template <class OnEvent, class OnGap>
+        consume_status poll_any(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
             if (ring.next < begin.next) [[unlikely]] return walk_up(limits);
+            if (newest_only) [[unlikely]] return walk_newest(on_event, on_gap, limits);
             return walk(on_event, on_gap, limits);
+        }
+        /// Up to the durable frontier, and no further whoever asks.
+        template <class OnEvent, class OnGap>
+        consume_status poll_durable(OnEvent& on_event, OnGap& on_gap, poll_limits limits) {
+            const seq_t durable = ring.at->ctl().frontier.durable.load(std::memory_order_acquire);
+            at_frontier = false;
+            consume_status s = consume_status::caught_up;
+            if (ring.next <= durable) {
+                limits.last = std::min(limits.last, durable);
+                s = poll_any(on_event, on_gap, limits);
+            }
+            if (s != consume_status::caught_up || ring.next <= durable) return s;
+            in_vain = false;
+            at_frontier = true;
+            if (evbus::ring::is_durably_over(*ring.at, ring.next)) return consume_status::retired;
+            return ring.lag() == 0 ? consume_status::caught_up : consume_status::recorder_behind;
+        }
+        /// Up to where the newest events were looked for; of all that is walked there they alone are given.
+        template <class OnEvent, class OnGap>
+        consume_status walk_newest(OnEvent& on_event, OnGap& on_gap, poll_limits limits) {
+            const seq_t before = ring.next, top = newest_only->pick().top;
+            consume_status s = consume_status::caught_up;
+            if (before <= top) {
+                limits.last = std::min(limits.last, top);
+                auto the_newest = newest_only->give_to(on_event, ring.deliver);
+                s = walk(the_newest, on_gap, limits);
+            }
+            if (ring.next > top) {
+                if (log) log->want_only(nullptr);
+                newest_only.reset();
+                return consume_status::delivered;
+            }
+            return s == consume_status::caught_up && ring.next != before ? consume_status::delivered : s;
         }
         /// What lies before the start is walked for the sake of events that end behind it, and nothing of it is
         /// given. `delivered` also means: poll again.
@@ -244,7 +294,7 @@ private:
         /// One stretch of the log. `delivered` also means: something changed, poll again.
         template <class OnEvent, class OnGap>
         consume_status catch_up(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
-            if (in_reach()) return go_live();
+            if (!durable_only && in_reach()) return go_live();
             if (ring.next > limits.last) return consume_status::caught_up;
             // The order matters: who finds nothing in the log after the recorder was seen dead, in one and
             // the same of its lives, may believe that nothing will come.
@@ -256,8 +306,8 @@ private:
                 in_vain = s == consume_status::log_failed;
                 return s;
             }
-            if (!ring.lapped()) return go_live();
-            if (recorded) {
+            if (!durable_only && !ring.lapped()) return go_live();
+            if (recorded || !ring.lapped()) {
                 in_vain = limit >= ring.next;
                 return consume_status::recorder_behind;
             }
@@ -353,17 +403,30 @@ private:
             if (s == consume_status::forked) return;
             if (reads_ring()) ring.settle();
             else if (in_vain) ring.wake()->rest({vigil::over::time});
+            else if (at_frontier && s != consume_status::retired) ring.wake()->rest({vigil::over::durable, ring.next});
             else if (s == consume_status::recorder_behind) ring.wake()->rest({vigil::over::frontier, awaited()});
             else ring.wake()->keep();
         }
         bool wait(std::int64_t timeout_ns) noexcept {
             if (reads_ring()) return ring.wait(timeout_ns);
             if (in_vain) return rest(timeout_ns);
+            if (durable_only) return wait_durable(timeout_ns);
             if (ring.deliver.owed() == nullptr && !ring.lapped()) return true;
             const evbus::ring::frontier_words& f = ring.at->ctl().frontier;
             if (f.written.load(std::memory_order_acquire) >= awaited() || !home.has_recorder()) return true;
             // Bounded, so that a recorder that dies meanwhile is noticed.
             return home.wait_written(awaited(), std::chrono::nanoseconds(std::min<std::int64_t>(timeout_ns, 50'000'000)));
+        }
+        bool wait_durable(std::int64_t timeout_ns) noexcept {
+            if (ring.at->in_child()) return false;
+            const std::int64_t start = detail::steady_ns();
+            while (!evbus::ring::is_durably_over(*ring.at, ring.next)) {
+                const std::int64_t left = timeout_ns - (detail::steady_ns() - start);
+                // In pieces, so that a ring that ends meanwhile is noticed.
+                if (home.wait_durable(ring.next, std::chrono::nanoseconds(std::min<std::int64_t>(left, 50'000'000)))) return true;
+                if (left <= 0) return false;
+            }
+            return true;
         }
         /// The log should have what it does not give, and nothing tells when it does: poll tries again, but not
         /// without a pause.
@@ -372,6 +435,14 @@ private:
             const timespec t{0, static_cast<long>(std::clamp<std::int64_t>(timeout_ns, 0, 20'000'000))};
             ::nanosleep(&t, nullptr);
             return true;
+        }
+        [[nodiscard]] log::read_stats log_stats() const noexcept {
+            log::read_stats s = searched;
+            if (!log) return s;
+            const log::read_stats read = const_cast<log_walk&>(*log).log().stats();
+            s.bytes += read.bytes, s.reads += read.reads, s.commits += read.commits;
+            s.resyncs += read.resyncs, s.duplicates += read.duplicates, s.chain_breaks += read.chain_breaks;
+            return s;
         }
         [[nodiscard]] consumer_lag lag() const noexcept {
             const std::uint64_t events = ring.lag();
@@ -386,6 +457,10 @@ private:
         ring_walk ring;
         std::optional<log_walk> log;
         notice_hook on_notice;
+        const bool durable_only;
+        bool at_frontier = false;            ///< the last poll came to the end of what is durable
+        std::optional<newest_events> newest_only; ///< until all of them were given
+        log::read_stats searched;            ///< to find them
         cursor_place begin{no_seq, no_seq}; ///< nothing that ends before it is given
         consumer_mode mode = consumer_mode::live;
         std::uint64_t from_log = 0;

@@ -136,6 +136,12 @@ public:
         tally_.open = open;
         tally_.filtered = walked - open;
     }
+    /// The event that is being given was not asked for after all: its seqs count as filtered.
+    void take_back(std::uint64_t seqs) noexcept {
+        --tally_.events;
+        tally_.delivered -= seqs;
+        tally_.filtered += seqs;
+    }
     void count_overwritten_while_reading() noexcept { ++tally_.overwritten_while_reading; }
 
 private:

@@ -20,7 +20,7 @@ struct cursor_place {
 
 class from {
 public:
-    enum class kind : std::uint8_t { head, oldest, seq, time, epoch, anchor };
+    enum class kind : std::uint8_t { head, oldest, seq, time, epoch, anchor, newest };
 
     /// What is published from now on.
     [[nodiscard]] static constexpr from head() noexcept { return from(kind::head, 0); }
@@ -37,6 +37,11 @@ public:
     /// has loaded the state of an anchor takes that one's place() instead: there may be a newer one by now. Not for
     /// a subscriber.
     [[nodiscard]] static constexpr from anchor() noexcept { return from(kind::anchor, 0); }
+    /// The newest event of each topic that the filters let pass, as of `up_to` (by default the head), in the order of
+    /// seqs; then all that comes behind it. Gaps that may hide a newer one are told, and what lies between counts as
+    /// filtered. An event that is being published meanwhile, or parts of which are older than a ring's worth, may
+    /// come with what follows. The search is made at once, and may take a while for a log that has no index.
+    [[nodiscard]] static constexpr from newest_of_each_topic(seq_t up_to = max_seq) noexcept { return from(kind::newest, up_to); }
     /// Everything since the bus was last created, and nothing of its earlier lives; what is gone of it is a gap.
     [[nodiscard]] static constexpr from this_epoch() noexcept { return from(kind::epoch, 0); }
     /// From the first event on by which publish times have reached `ns` since 1970.

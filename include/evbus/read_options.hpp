@@ -29,6 +29,9 @@ struct read_options {
     std::vector<std::string> exclude{}; ///< patterns to keep out
     header_filter headers{};               ///< events must have all of these
     evbus::from from = evbus::from::head();
+    /// Give nothing before it is durable: what was given survives power loss. Read from the log alone, as far as the
+    /// recorder has synced it. For a consumer, on a bus with a log.
+    bool durable_only = false;
     wait_strategy wait = wait_strategy::block;
     std::chrono::nanoseconds spin{20'000}; ///< `block`: how long to spin before sleeping
     std::string name = "reader";           ///< 1-39 bytes, for people

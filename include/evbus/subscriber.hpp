@@ -3,12 +3,16 @@
 
 #include <evbus/bus.hpp>
 #include <evbus/delivery.hpp>
+#include <evbus/newest_events.hpp>
 #include <evbus/read_options.hpp>
+#include <evbus/ring_newest.hpp>
 #include <evbus/ring_walk.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace evbus {
@@ -26,6 +30,9 @@ public:
     /// same, but takes no number and sleeps by timer.
     explicit subscriber(const bus& on, const options& how = {})
         : walk_(std::make_unique<ring_walk>(on, how, ring::member_kind::subscriber)) {
+        if (how.durable_only)
+            throw error(errc::bad_option, {"subscribe to bus " + walk_->at->name(), "durable_only", "the ring does not tell what the log holds",
+                                           "use a consumer"});
         start(how.from);
         walk_->publish_position();
         if (!walk_->place && how.on_notice)
@@ -39,16 +46,8 @@ public:
     template <class OnEvent, class OnGap>
     std::size_t poll(OnEvent&& on_event, OnGap&& on_gap, const poll_limits& limits = {}) {
         if (walk_->at->in_child()) [[unlikely]] return 0;
-        const std::size_t given = walk_->poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
-            if (while_reading) walk_->deliver.count_overwritten_while_reading();
-            const seq_range lost{walk_->next, resume - 1};
-            walk_->next = resume;
-            walk_->deliver.gap(lost, gap_cause::overwritten, on_gap);
-            return true;
-        });
-        walk_->settle();
-        walk_->weigh(false);
-        return given;
+        if (newest_) [[unlikely]] return poll_newest(on_event, on_gap, limits);
+        return poll_any(on_event, on_gap, limits);
     }
     template <class OnEvent>
     std::size_t poll(OnEvent&& on_event, const poll_limits& limits = {}) {
@@ -93,13 +92,51 @@ private:
             walk_->next = oldest;
             walk_->not_before_ns = where.ns();
             break;
+        case from::kind::newest: {
+            newest_topics topics(walk_->wanted, walk_->headers);
+            const searched_ring in = find_newest(*walk_->at, walk_->wanted, where.first_seq(), topics);
+            newest_.emplace(topics.pick(std::min(in.top, where.first_seq())));
+            walk_->next = newest_->pick().begin;
+            break;
+        }
         case from::kind::anchor:
             throw error(errc::bad_option, {"subscribe to bus " + walk_->at->name(), "from::anchor()", "anchors stand in the log, and a subscriber "
                                            "reads the ring alone", "use a consumer"});
         }
     }
 
+    template <class OnEvent, class OnGap>
+    std::size_t poll_any(OnEvent& on_event, OnGap& on_gap, const poll_limits& limits) {
+        const std::size_t given = walk_->poll(on_event, on_gap, limits, [&](seq_t resume, bool while_reading) {
+            if (while_reading) walk_->deliver.count_overwritten_while_reading();
+            const seq_range lost{walk_->next, resume - 1};
+            walk_->next = resume;
+            walk_->deliver.gap(lost, gap_cause::overwritten, on_gap);
+            return true;
+        });
+        walk_->settle();
+        walk_->weigh(false);
+        return given;
+    }
+    /// Up to where the newest events were looked for; of all that is walked there they alone are given.
+    template <class OnEvent, class OnGap>
+    std::size_t poll_newest(OnEvent& on_event, OnGap& on_gap, poll_limits limits) {
+        const std::uint64_t before = walk_->deliver.account().events;
+        const seq_t top = newest_->pick().top, last = limits.last;
+        limits.last = std::min(last, top);
+        while (walk_->next <= limits.last) {
+            const seq_t began = walk_->next;
+            auto the_newest = newest_->give_to(on_event, walk_->deliver);
+            if (poll_any(the_newest, on_gap, limits) != 0 || walk_->next == began) break;
+        }
+        if (walk_->next > top) newest_.reset();
+        const auto given = static_cast<std::size_t>(walk_->deliver.account().events - before);
+        limits.last = last;
+        return given == 0 && !newest_ ? poll_any(on_event, on_gap, limits) : given;
+    }
+
     std::unique_ptr<ring_walk> walk_;
+    std::optional<newest_events> newest_; ///< until all of them were given
 };
 
 } // namespace v1

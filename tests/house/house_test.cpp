@@ -19,7 +19,7 @@ using names = std::set<std::string>;
 std::string part_of(const std::string& path) {
     static const std::map<std::string, names> public_headers = {
         {"ids", {"ids", "error", "version", "notice", "pressure"}},
-        {"frame", {"topic", "frame", "filter", "headers", "header_filter", "event", "owned_event", "codec", "delivery", "newest_topics", "shed_event", "from", "published"}},
+        {"frame", {"topic", "frame", "filter", "headers", "header_filter", "event", "owned_event", "codec", "delivery", "newest_events", "newest_topics", "shed_event", "from", "published"}},
         // Creating a bus looks into its log for the first seq; nothing else of the ring's side does.
         {"bus", {"bus", "bus_options", "anchor", "detail/open_bus"}},
         {"walk", {"read_options", "reader_pressure", "ring_newest", "ring_walk"}},
@@ -27,7 +27,7 @@ std::string part_of(const std::string& path) {
         {"log_walk", {"log_walk"}},
         {"publisher", {"publisher", "slot_writer"}},
         {"subscriber", {"subscriber"}},
-        {"consumer", {"cursor", "consumer", "consume_status"}},
+        {"consumer", {"cursor", "consumer", "consume_status", "newest_start"}},
         {"worker", {"worker", "worker_options", "outcome", "event_batch"}},
         {"all", {"evbus"}},
     };

@@ -22,6 +22,7 @@ struct vigil {
     enum class over : std::uint8_t {
         slot,     ///< the slot of `seq` says something
         frontier, ///< the recorder has written `seq`, or is gone
+        durable,  ///< the recorder has synced `seq`, or the ring has ended and nobody will
         time,     ///< a pause, for what nobody announces
     };
     over what = over::slot;
@@ -31,6 +32,12 @@ struct vigil {
 
     bool operator==(const vigil&) const = default;
 };
+
+/// The ring has ended, and nothing from `seq` on will become durable by it: all of it is, or its recorder is gone.
+[[nodiscard]] inline bool is_durably_over(const attachment& at, seq_t seq) noexcept {
+    const seq_t head = find_head(at);
+    return is_end(at, head) && (seq >= head || !byte_is_held(at.test_fd(), recorder_lock_byte));
+}
 
 /// Keeps vigils, one at a time. One thread.
 class lookout {
@@ -45,6 +52,7 @@ public:
         switch (v.what) {
         case vigil::over::slot: return keep_slot(v, called_off, doze);
         case vigil::over::frontier: return keep_frontier(v.seq, called_off, doze);
+        case vigil::over::durable: return keep_durable(v.seq, called_off, doze);
         case vigil::over::time: doze(pause_ns); break;
         }
         return !called_off();
@@ -111,6 +119,16 @@ private:
         const auto reached = [&] { return at_->ctl().frontier.written.load(std::memory_order_acquire) >= seq; };
         for (std::int64_t nap = first_nap_ns; !called_off(); nap = std::min(nap * 2, recorder_look_ns)) {
             if (reached() || !byte_is_held(at_->test_fd(), recorder_lock_byte)) return true;
+            sleep(at_->ctl().frontier_bell, recorder_look_ns, doze, nap, [&] { return called_off() || reached(); });
+        }
+        return false;
+    }
+
+    template <class CalledOff, class Doze>
+    [[nodiscard]] bool keep_durable(seq_t seq, CalledOff& called_off, Doze& doze) noexcept {
+        const auto reached = [&] { return at_->ctl().frontier.durable.load(std::memory_order_acquire) >= seq; };
+        for (std::int64_t nap = first_nap_ns; !called_off(); nap = std::min(nap * 2, recorder_look_ns)) {
+            if (reached() || is_durably_over(*at_, seq)) return true;
             sleep(at_->ctl().frontier_bell, recorder_look_ns, doze, nap, [&] { return called_off() || reached(); });
         }
         return false;
