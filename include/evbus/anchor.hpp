@@ -8,12 +8,17 @@
 #pragma once
 
 #include <evbus/bus.hpp>
+#include <evbus/detail/hash.hpp>
 #include <evbus/log/anchors.hpp>
 #include <evbus/ring/anchor_mailbox.hpp>
 
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -152,6 +157,12 @@ private:
 };
 
 } // namespace detail
+
+/// A hash for anchors: XXH3 (64 bits), which finds accidents, and no deceit. `evlog anchors put --hash-of FILE` computes
+/// the same of a file's bytes.
+[[nodiscard]] inline std::uint64_t content_hash(std::span<const std::byte> content) noexcept {
+    return detail::xxh3(content.data(), content.size());
+}
 
 /// Puts an anchor: returns once the recorder has it on disk. Make durable what it refers to before that. `time_ns`
 /// is the recorder's. The same anchor again is fine. Any process that may write the bus, any thread; one at a time,

@@ -30,6 +30,8 @@ subcommand add_gaps(cli::command& evlog);
 subcommand add_export(cli::command& evlog);
 /// Takes what export sends. Exit codes: as add_export.
 subcommand add_import(cli::command& evlog);
+/// Up to where states are kept elsewhere. Exit codes: 0; 1 there is no anchor; 124 no answer in time; 2 an error.
+subcommand add_anchors(cli::command& evlog);
 /// Where consumers stand. Exit codes: 0; 1 there is no cursor; 4 one is damaged; 2 an error.
 subcommand add_cursors(cli::command& evlog);
 /// What workers gave up. Exit codes: 0; 1 there is no (such) letter; 4 a worker's letters are damaged; 2 an error;

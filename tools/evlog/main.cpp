@@ -26,6 +26,7 @@ constexpr evlog::subcommand (*all[])(cli::command&) = {
     evlog::add_export,
     evlog::add_import,
     evlog::add_cursors,
+    evlog::add_anchors,
     evlog::add_dead_letters,
     evlog::add_retain,
 };

@@ -1,0 +1,403 @@
+// Anchors through a bus: what is taken, what is refused and in which words, and what a death on either side of the
+// mailbox leaves.
+#include "anchor_fixture.hpp"
+
+#include "tests/support/failing_fs.hpp"
+#include "tests/support/random.hpp"
+
+#include <string>
+
+using namespace anchor_test;
+
+namespace {
+
+std::string words_of(const bus& on, const anchor& a) {
+    try {
+        put_anchor(on, a, ages);
+        return "";
+    } catch (const error& e) {
+        return e.what();
+    }
+}
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+void put_and_find(const bus_options& how) {
+    const world w(how);
+    const bus on = w.bus();
+    recorder_thread recorder(on);
+    author pen(on, 1);
+    publish_durably(on, pen, 20);
+    CHECK_FALSE(newest_anchor(on));
+    CHECK(put(on, {.seq = 7, .reference = "/var/snapshots/7", .content_hash = 0xfeed, .walk_from = 5}) == "put");
+    const std::optional<anchor> a = newest_anchor(on);
+    REQUIRE(a);
+    CHECK(a->seq == 7);
+    CHECK(a->reference == "/var/snapshots/7");
+    CHECK(a->content_hash == 0xfeed);
+    CHECK(a->place() == cursor_place{8, 5});
+    CHECK(a->time_ns > 0);
+    CHECK(on.attach(ring::access::read_only)->ctl().frontier.anchor.load() == 7);
+    CHECK(put(on, at(20, "later")) == "put");
+    CHECK(newest_anchor(on)->place() == cursor_place{21, 21});
+    CHECK_FALSE(newest_anchor(on)->content_hash);
+    CHECK(recorder.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w) == lines{"7 /var/snapshots/7", "20 later"});
+    CHECK(w.whole_log().all_of({{1, 20}}));
+}
+
+} // namespace
+
+TEST_CASE("anchor: once it is put it stands in the log, with all that was said of it") { put_and_find({}); }
+TEST_CASE("anchor: on an exclusive bus the same, while its only publisher has its place") { put_and_find({.exclusive = true}); }
+TEST_CASE("anchor: on a strict bus the same") { put_and_find({.pacing = pacing::strict}); }
+
+TEST_CASE("anchor: never past what is synced, and the refusal says how far that is") {
+    const world w;
+    const bus on = w.bus();
+    recorder_thread recorder(on, {.sync = recorder::sync_policy::none});
+    author pen(on, 1);
+    pen.publish(10);
+    REQUIRE(on.wait_written(pen.last(), ages));
+    CHECK(put(on, at(3)) == "not durable yet");
+    CHECK(contains(words_of(on, at(3)), "seq 3: only seqs up to 0 are synced"));
+    CHECK(put(on, at(1000)) == "not durable yet");
+    CHECK(put(on, at(max_seq - 1)) == "not durable yet");
+    CHECK(recorder.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w).empty());
+}
+
+TEST_CASE("anchor: never backwards; the same again is the same, another one at its seq takes its place") {
+    const world w;
+    const bus on = w.bus();
+    recorder_thread recorder(on);
+    author pen(on, 1);
+    publish_durably(on, pen, 20);
+    CHECK(put(on, at(10, "a")) == "put");
+    CHECK(put(on, at(10, "a")) == "put");
+    CHECK(put(on, at(9, "b")) == "goes back");
+    CHECK(contains(words_of(on, at(9, "b")), "the newest anchor is at seq 10"));
+    CHECK(put(on, at(10, "c")) == "put");
+    CHECK(put(on, {.seq = 10, .reference = "c", .content_hash = 1}) == "put");
+    CHECK(anchors_in(w) == lines{"10 a", "10 c", "10 c"});
+    CHECK(newest_anchor(on)->content_hash == 1);
+    // An event too large for a slot that was not whole at seq 10 changes where reading begins, not what is in the state.
+    CHECK(put(on, {.seq = 10, .reference = "c", .content_hash = 1, .walk_from = 8}) == "put");
+    CHECK(newest_anchor(on)->place().walk_from == 8);
+}
+
+TEST_CASE("anchor: without seqs being synced by policy, the anchor itself is") {
+    const world w;
+    const bus on = w.bus();
+    author pen(on, 1);
+    {
+        recorder_thread first(on);
+        publish_durably(on, pen, 10);
+    }
+    // What an earlier run wrote is synced at the start of the next.
+    recorder_thread recorder(on, {.sync = recorder::sync_policy::none});
+    CHECK(put(on, at(10)) == "put");
+    CHECK(put(on, at(10, "again")) == "put");
+}
+
+TEST_CASE("anchor: what is malformed is refused before anybody is asked") {
+    const world w;
+    const bus on = w.bus();
+    recorder_thread recorder(on);
+    author pen(on, 1);
+    publish_durably(on, pen, 5);
+    CHECK(put(on, at(1, "")) == "option out of range");
+    CHECK(put(on, at(1, "line\nbreak")) == "option out of range");
+    CHECK(put(on, at(1, std::string("nul\0byte", 8))) == "option out of range");
+    CHECK(put(on, at(1, "del\x7f")) == "option out of range");
+    CHECK(put(on, at(1, "c1 \xc2\x85")) == "option out of range");
+    CHECK(put(on, at(1, "latin \xe9")) == "option out of range");
+    CHECK(put(on, at(1, std::string(256, 'x'))) == "too large");
+    CHECK(put(on, at(0)) == "option out of range");
+    CHECK(put(on, at(max_seq)) == "option out of range");
+    CHECK(put(on, {.seq = 3, .reference = "x", .walk_from = 5}) == "option out of range");
+    CHECK(contains(words_of(on, at(1, "")), "its reference: is empty"));
+    CHECK(anchors_in(w).empty());
+    CHECK(put(on, at(1, std::string(255, 'x'))) == "put");
+    CHECK(put(on, {.seq = 3, .reference = "\xc3\xa9\xe2\x82\xac", .walk_from = 4}) == "put");
+    CHECK(newest_anchor(on)->reference == "\xc3\xa9\xe2\x82\xac");
+}
+
+TEST_CASE("anchor: nobody to ask: no recorder, no log, no permission") {
+    const world w;
+    const bus on = w.bus();
+    CHECK(put(on, at(1)) == "not recorded");
+    CHECK(contains(words_of(on, at(1)), "start evrecord " + w.name()));
+    {
+        recorder_thread recorder(on);
+        CHECK(put(bus::observe(w.name()), at(1)) == "permission denied");
+    }
+    CHECK(put(on, at(1)) == "not recorded");
+    const world without({.with_log = false});
+    CHECK(contains(words_of(without.bus(), at(1)), "created without a log"));
+    CHECK_FALSE(newest_anchor(without.bus()));
+}
+
+TEST_CASE("anchor: a recorder that stands still: the time is over, what was asked is taken back, and later all is well") {
+    const world w;
+    const bus on = w.bus();
+    author pen(on, 1);
+    const recorder_process recorder(w);
+    publish_durably(on, pen, 5);
+    recorder.stop_still();
+    CHECK(put(on, at(2, "late"), 1ms) == "timed out");
+    CHECK(put(on, at(2, "none"), 0ns) == "timed out");
+    recorder.go_on();
+    CHECK(put(on, at(3)) == "put");
+    CHECK(recorder.end() == 0);
+    CHECK(anchors_in(w) == lines{"3 snapshot"});
+}
+
+TEST_CASE("anchor: who has its turn keeps others out, until the time given is over") {
+    const world w;
+    const bus on = w.bus();
+    recorder_thread recorder(on);
+    author pen(on, 1);
+    publish_durably(on, pen, 5);
+    {
+        const ring::held_byte turn = mailbox(on).lock();
+        REQUIRE(turn);
+        CHECK(put(on, at(2), 1ms) == "in use");
+    }
+    CHECK(put(on, at(2)) == "put");
+}
+
+TEST_CASE("anchor: several put at once: each is answered, and the log's never go back") {
+    const world w;
+    const bus on = w.bus();
+    recorder_thread recorder(on);
+    author pen(on, 1);
+    publish_durably(on, pen, 400);
+    std::atomic<std::uint64_t> done{0}, refused{0}, other{0};
+    std::vector<std::thread> askers;
+    for (seq_t who = 0; who < 4; ++who)
+        askers.emplace_back([&, who] {
+            for (seq_t n = 0; n < 100; ++n) {
+                const std::string r = put(on, at(1 + n * 4 + who));
+                ++(r == "put" ? done : r == "goes back" ? refused : other);
+            }
+        });
+    for (std::thread& t : askers) t.join();
+    CHECK(other == 0);
+    CHECK(done + refused == 400);
+    const std::vector<anchor> all = log::list_anchors(log::posix(), {w.log_dir()});
+    CHECK(all.size() == done);
+    for (std::size_t i = 1; i < all.size(); ++i) CHECK(all[i].seq > all[i - 1].seq);
+    CHECK(all.back().seq >= 397);
+}
+
+TEST_CASE("anchor: an asker killed at each step: the next one puts its own, and nothing of the dead one comes later") {
+    const world w;
+    const bus on = w.bus();
+    author pen(on, 1);
+    const recorder_process recorder(w);
+    publish_durably(on, pen, 30);
+    seq_t next = 1;
+    for (int step = 1; step <= 4; ++step) {
+        INFO("killed after step ", step);
+        recorder.stop_still(); // or it might be quicker than the kill
+        const std::string dead = "of the dead " + std::to_string(step);
+        child asker([&] {
+            mailbox box(bus::open(w.name()));
+            const ring::held_byte turn = box.lock();
+            const auto kill_at = [step](int s) {
+                if (s == step) ::kill(::getpid(), SIGKILL);
+            };
+            if (!turn) return 1;
+            kill_at(1);
+            const auto mine = box.begin();
+            if (!mine) return 2;
+            kill_at(2);
+            box.write({next, next + 1, {}, dead});
+            kill_at(3);
+            (void)box.post(*mine);
+            kill_at(4);
+            return 3;
+        });
+        CHECK(asker.wait() == 256 + SIGKILL);
+        recorder.go_on();
+        CHECK(put(on, at(next, "of the living " + std::to_string(step))) == "put");
+        ++next;
+    }
+    CHECK(recorder.end() == 0);
+    CHECK(anchors_in(w) == lines{"1 of the living 1", "2 of the living 2", "3 of the living 3", "4 of the living 4"});
+}
+
+TEST_CASE("anchor: a request of a killed asker is let go by the recorder itself") {
+    const world w;
+    const bus on = w.bus();
+    author pen(on, 1);
+    recorder_thread recorder(on);
+    publish_durably(on, pen, 5);
+    mailbox box(on);
+    const auto mine = box.begin(); // without the lock: as one who is dead by now
+    REQUIRE(mine);
+    box.write({2, 3, {}, "nobody's"});
+    const ring::anchor_state posted = box.post(*mine);
+    pen.publish(1); // wakes it
+    wait_until([&] { return box.state() != posted; });
+    CHECK(box.state() == ring::anchor_state{mine->number, ring::anchor_phase::idle});
+    CHECK(box.answer_to(mine->number) == ring::anchor_answer::none);
+    CHECK(recorder.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w).empty());
+}
+
+TEST_CASE("anchor: the recorder is killed before it takes, and after: who asks waits for the next one, and it is put once") {
+    const world w;
+    const bus on = w.bus();
+    author pen(on, 1);
+    auto recorder = std::make_unique<recorder_process>(w);
+    publish_durably(on, pen, 20);
+    seq_t next = 1;
+    for (const bool taken : {false, true}) {
+        recorder->stop_still();
+        std::string result;
+        std::thread asker([&] { result = put(on, at(next, taken ? "taken" : "posted")); });
+        mailbox box(on);
+        wait_until([&] { return box.state().phase == ring::anchor_phase::posted; });
+        if (taken) CHECK(box.take(box.state()));
+        recorder->kill();
+        recorder = std::make_unique<recorder_process>(w);
+        asker.join();
+        CHECK(result == "put");
+        ++next;
+    }
+    CHECK(recorder->end() == 0);
+    CHECK(anchors_in(w) == lines{"1 posted", "2 taken"});
+}
+
+TEST_CASE("anchor: what a killed recorder had taken keeps nobody waiting when there is no other, and is let go by the next") {
+    const world w;
+    const bus on = w.bus();
+    author pen(on, 1);
+    recorder_process recorder(w);
+    publish_durably(on, pen, 20);
+    mailbox box(on);
+    {
+        recorder.stop_still();
+        const ring::held_byte turn = box.lock();
+        const auto mine = box.begin();
+        REQUIRE(mine);
+        box.write({9, 10, {}, "lost"});
+        CHECK(box.take(box.post(*mine)));
+    }
+    recorder.kill();
+    CHECK(put(on, at(1)) == "not recorded");
+    recorder_thread next(on);
+    CHECK(put(on, at(1)) == "put");
+    CHECK(next.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w) == lines{"1 snapshot"});
+}
+
+TEST_CASE("anchor: the rules hold from one recorder to the next, and from one ring to the next") {
+    const world w;
+    seq_t last = no_seq;
+    {
+        const bus on = w.bus();
+        author pen(on, 1);
+        recorder_thread recorder(on);
+        publish_durably(on, pen, 10);
+        CHECK(put(on, at(6, "first run")) == "put");
+    }
+    {
+        const bus on = w.bus();
+        recorder_thread recorder(on);
+        CHECK(on.attach(ring::access::read_only)->ctl().frontier.anchor.load() == 6);
+        CHECK(put(on, at(5)) == "goes back");
+        CHECK(put(on, at(7, "second run")) == "put");
+        last = on.head();
+    }
+    w.unlink_ring();
+    const bus anew = w.bus();
+    CHECK(anew.first_seq() >= last);
+    CHECK(anew.attach(ring::access::read_only)->ctl().frontier.anchor.load() == 0); // until somebody looked
+    CHECK(newest_anchor(anew)->reference == "second run");
+    recorder_thread recorder(anew);
+    CHECK(anew.attach(ring::access::read_only)->ctl().frontier.anchor.load() == 7);
+    author pen(anew, 2);
+    publish_durably(anew, pen, 5);
+    CHECK(put(anew, at(6)) == "goes back");
+    CHECK(put(anew, at(pen.last(), "second ring")) == "put");
+    CHECK(recorder.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w) == lines{"6 first run", "7 second run", std::to_string(pen.last()) + " second ring"});
+}
+
+TEST_CASE("anchor: whatever stands in the mailbox, the recorder takes nothing that it would not be told, and goes on") {
+    const world w;
+    const bus on = w.bus();
+    recorder_thread recorder(on, {.sync = recorder::sync_policy::commit});
+    author pen(on, 1);
+    publish_durably(on, pen, 10);
+    CHECK(put(on, at(4, "good")) == "put");
+    mailbox box(on);
+    evbus_test::random_source dice(11);
+    {
+        const ring::held_byte turn = box.lock();
+        REQUIRE(turn);
+        ring::anchor_words& m = box.words();
+        for (int i = 0; i < rounds(300, 50); ++i) {
+            m.seq.store(dice.below(2) == 0 ? dice.below(4) : dice.word());
+            m.walk_from.store(dice.below(3) == 0 ? 0 : dice.word());
+            m.content_hash.store(dice.word());
+            m.reference_bytes.store(dice.below(2) == 0 ? dice.below(400) : dice.word());
+            for (auto& word : m.reference) word.store(dice.word());
+            m.answer.store(dice.word());
+            const std::uint64_t posted = dice.word() << 8 | dice.below(5);
+            m.state.store(posted);
+            publish_durably(on, pen, 1);
+            if ((posted & 0xff) == 2 || (posted & 0xff) == 3) wait_until([&] { return m.state.load() != posted; });
+        }
+    }
+    CHECK(put(on, at(5, "good too")) == "put");
+    CHECK(recorder.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w) == lines{"4 good", "5 good too"});
+}
+
+TEST_CASE("anchor: ctl that lies about what is durable and which anchor is newest misleads nobody") {
+    const world w;
+    const bus on = w.bus();
+    recorder_thread recorder(on, {.sync = recorder::sync_policy::none});
+    author pen(on, 1);
+    pen.publish(10);
+    REQUIRE(on.wait_written(pen.last(), ages));
+    ring::frontier_words& f = on.attach(ring::access::read_only)->ctl().frontier;
+    f.durable.store(10);
+    f.anchor.store(0);
+    CHECK(put(on, at(3)) == "not durable yet");
+    CHECK(recorder.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w).empty());
+}
+
+TEST_CASE("anchor: a full disk: refused with its reason, and put once there is space") {
+    const world w;
+    const bus on = w.bus();
+    evbus_test::failing_file_system files(0, evbus_test::fault::for_good, ENOSPC, evbus_test::calls::writes);
+    recorder_thread recorder(on, {.full = recorder::on_full::lose, .files = &files});
+    author pen(on, 1);
+    publish_durably(on, pen, 10);
+    files.fail_from_now_on();
+    CHECK(put(on, at(3)) == "out of space");
+    files.heal();
+    CHECK(put(on, at(3)) == "put");
+    CHECK(recorder.stop().state == recorder_state::ended);
+    CHECK(anchors_in(w) == lines{"3 snapshot"});
+}
+
+TEST_CASE("anchor: a sync that fails: the anchor was not put, and who asks is told") {
+    const world w;
+    const bus on = w.bus();
+    evbus_test::failing_file_system files(0, evbus_test::fault::for_good, EIO, evbus_test::calls::datasyncs);
+    author pen(on, 1);
+    {
+        recorder_thread recorder(on, {.sync = recorder::sync_policy::none, .files = &files});
+        pen.publish(10);
+    }
+    recorder_thread recorder(on, {.sync = recorder::sync_policy::none, .files = &files});
+    files.fail_from_now_on();
+    CHECK(put(on, at(3)) == "not recorded");
+    CHECK(recorder.join().state == recorder_state::sync_failed);
+}
