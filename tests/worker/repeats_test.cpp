@@ -132,6 +132,21 @@ TEST_CASE("worker: letters that waited in a life that was killed are announced o
     CHECK(s.given().front() == "1 requeued");
 }
 
+TEST_CASE("worker: what may have been handled is announced also when it waits behind an earlier event of its topic first") {
+    stage s;
+    s.how.order = order::by_topic;
+    s.how.save = {.events = 4, .every = 1h};
+    s.publish_numbers(1, 5);
+    life::run(s, [](const event& e, const attempt&) {
+        if (e.text() == "3") life::die();
+        return next;
+    });
+    worker w = s.start([](const event& e, const attempt& a) { return e.text() == "1" && a.number == 1 ? retry : next; });
+    s.until(6);
+    CHECK(end_of(w) == "");
+    CHECK(s.given() == lines{"1 repeat?", "1 #2", "2 repeat?", "3 repeat?", "4 repeat?", "5"});
+}
+
 TEST_CASE("worker: with the newest cursor file damaged, it announces twice as much from the one before") {
     stage s;
     s.how.save = {.events = 3, .every = 1h};

@@ -169,7 +169,10 @@ private:
         const bool known = desk_->knows(e.seq());
         if (!known && !desk_->holds(e.topic_hash())) return false;
         flush(); // the account goes in the order of seqs
-        if (!known) desk_->park(e);
+        if (!known) {
+            desk_->park(e);
+            if (place_->may_repeat()) desk_->doubt(e.seq()); // a life before may have had it, when nothing waited
+        }
         finished(e.seq());
         if (!desk_->has_room()) throw leave::look;
         return true;
