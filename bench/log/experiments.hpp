@@ -14,6 +14,9 @@ namespace bench {
 /// What recorder and consumer need besides the ring, for a small and a large log.
 [[nodiscard]] experiment memory(const options& how);
 
+/// A worker, its place saved each 1,000 events or at the end, against the consumer that it is made of.
+[[nodiscard]] experiment worker_log(const options& how);
+[[nodiscard]] experiment worker_ring(const options& how);
 /// From publish to durable at half the disk's speed, against a plain file's fdatasync() under the same load.
 [[nodiscard]] experiment durable_delay(const options& how);
 /// What a sync costs with small writes, depending on how the file got its space.

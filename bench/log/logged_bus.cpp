@@ -26,8 +26,9 @@ struct line {
     std::atomic<bool> stop{false};
 };
 
-evbus::bus_options with_log(const std::string& dir) {
+evbus::bus_options with_log(const std::string& dir, std::uint64_t slots) {
     evbus::bus_options o;
+    o.slots = slots;
     o.slot_bytes = event_bytes;
     o.log_dir = dir + "/log";
     return o;
@@ -76,7 +77,8 @@ scratch_dir::~scratch_dir() {
     if (::getpid() == maker_) fs::remove_all(path_, ignored);
 }
 
-logged_bus::logged_bus(const std::string& parent) : dir_(fs::absolute(parent)), bus_("log", with_log(dir_.path())) {}
+logged_bus::logged_bus(const std::string& parent, std::uint64_t slots)
+    : dir_(fs::absolute(parent)), bus_("log", with_log(dir_.path(), slots)) {}
 
 std::vector<std::string> logged_bus::segments() const {
     std::vector<std::string> found;

@@ -31,7 +31,7 @@ private:
 
 class logged_bus {
 public:
-    explicit logged_bus(const std::string& parent);
+    explicit logged_bus(const std::string& parent, std::uint64_t slots = evbus::default_slots);
 
     [[nodiscard]] const scratch_bus& bus() const noexcept { return bus_; }
     /// The segments, oldest first.
