@@ -118,7 +118,8 @@ std::map<std::string, layout> structs() {
           {FIELD(cursor_header, magic), FIELD(cursor_header, version), FIELD(cursor_header, flags),
            FIELD(cursor_header, bus_id), FIELD(cursor_header, next_seq), FIELD(cursor_header, walk_from),
            FIELD(cursor_header, saves), FIELD(cursor_header, saved_ns), FIELD(cursor_header, filter_hash),
-           FIELD(cursor_header, filter_bytes), FIELD(cursor_header, reserved), FIELD(cursor_header, reserved2),
+           FIELD(cursor_header, filter_bytes), FIELD(cursor_header, unsure_letters), FIELD(cursor_header, letters),
+           FIELD(cursor_header, may_repeat), FIELD(cursor_header, reserved2),
            FIELD(cursor_header, checksum)}}},
     };
 }

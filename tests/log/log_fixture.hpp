@@ -161,6 +161,10 @@ public:
         ok(batch_.add_anchor({next(), 5, label}));
         return *this;
     }
+    test_log& anchor(const log::anchor_info& a) {
+        ok(batch_.add_anchor(a));
+        return *this;
+    }
     log::append_result try_write() {
         const log::append_result r = writer().append(batch_);
         if (r.ok()) batch_.clear();
