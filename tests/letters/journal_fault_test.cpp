@@ -1,6 +1,7 @@
 // Keeping letters while the system fails, at every call: what was called kept is there, what failed is staged still and
 // can be tried again, and after a sync that failed nothing is believed before it was written afresh.
 #include "tests/letters/letters_promise.hpp"
+#include "tests/support/crash_fs.hpp"
 #include "tests/support/failing_fs.hpp"
 #include "tests/support/fault_table.hpp"
 #include "tests/support/rounds.hpp"
@@ -93,6 +94,35 @@ TEST_CASE("letters: a write that fails and cannot be taken back: the next one co
     REQUIRE(box.notices.size() == 1);
     CHECK(box.notices[0].text.find("quarantine/") != std::string::npos);
     CHECK(p.wrong_with(box.open()) == "");
+}
+
+TEST_CASE("letters: a sync after a write that could not be taken back is a sync of all that was written before") {
+    letter_box box;
+    crash_file_system disk(box.dir);
+    failing_file_system files(0, fault::once, EIO, calls::writes, disk);
+    promise p;
+    journal j = box.open(files);
+    REQUIRE(p.step(j, 1, letter_state::waiting));
+    REQUIRE(j.write() == 0);
+    promise first = p;
+    REQUIRE(p.step(j, 2, letter_state::waiting));
+    files.stuck = true;
+    files.fail_from_now_on();
+    CHECK(j.write() < 0);
+    files.heal();
+    files.stuck = false;
+    REQUIRE(j.sync() == 0);
+    CHECK(j.synced() == j.last());
+    first.kept_in(j);
+    CHECK(j.has_staged());
+    random_source random;
+    CAPTURE(random.seed());
+    random_choice choose(random);
+    for (int i = 0; i < 30; ++i) {
+        letter_box after;
+        disk.snapshot().lose_power(after.dir, choose);
+        CHECK(first.wrong_with(after.open()) == "");
+    }
 }
 
 TEST_CASE("letters: a full disk is said in words, costs nothing, and is gone on with when there is room") {

@@ -36,7 +36,9 @@ TEST_CASE("letters: each sees what the other has appended, before it appends its
     keep(worker);
     CHECK(letters_of(worker) == lines{"1 waiting 1 requeued", "3 waiting 1", "4 waiting 1", "5 waiting 1"});
     CHECK(worker.read(4).view().text() == "hello");
-    journal looking = box.look();
+    CHECK(worker.refresh() == std::vector<seq_t>{4}); // what it met when it wrote is told all the same
+    CHECK(worker.refresh().empty());
+    CHECK(worker.refresh() == std::vector<seq_t>{4}); // what it met when it wrote is told all the same
     CHECK(letters_of(looking) == letters_of(worker));
     add(worker, 6);
     REQUIRE(worker.write() == 0);

@@ -28,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -125,11 +126,12 @@ private:
     [[nodiscard]] std::optional<log::lock_file> lock();
     void make_directories(const log::log_dir& log, const log::file_info& root);
     void look_for(const log::log_dir& log);
-    [[nodiscard]] std::vector<seq_t> catch_up();
+    void catch_up();
     void read_anew();
-    [[nodiscard]] bool walk_on(std::vector<seq_t>& changed);
+    [[nodiscard]] bool walk_on();
     void tell_of_losses() const;
-    void take_note(seq_t at, story&& s, const event_place& where, std::vector<seq_t>& changed);
+    void take_note(seq_t at, story&& s, const event_place& where);
+    void take_up_again(std::map<seq_t, staged>&& mine, const letter_index& before);
 
     // The journal's end (journal_end.hpp).
     [[nodiscard]] bool is_end_ours() const noexcept;
@@ -167,11 +169,11 @@ private:
     unsigned dir_mode_ = 0700;
     letter_index index_;
     std::map<seq_t, staged> pending_;
+    std::set<seq_t> news_;       ///< changed by others, and not told yet
     journal_place place_{};      ///< how far it was read, or written by us
     log::segment_writer writer_; ///< open: the newest segment's file is one that we have made
     std::unique_ptr<log::batch> batch_;
     seq_t synced_ = no_seq;
-    std::vector<seq_t> unseen_; ///< changed by others, found when we wrote: for refresh() to tell
     int poison_ = 0;
     std::uint64_t damaged_ = 0;  ///< positions that a repair left out
     mutable seq_t blocker_ = no_seq; ///< a letter that the oldest segment is kept for

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace evbus {
@@ -16,8 +17,9 @@ public:
     struct known {
         letter_state state = letter_state::waiting;
         seq_t note_at = no_seq; ///< the journal's seq of its newest note; no_seq: not written yet
-        event_place event{};    ///< while it is open
+        event_place event{};      ///< while it is open
         seq_t first_seq = no_seq; ///< of the event in its bus
+        std::uint32_t error_bytes = 0;
     };
 
     /// Waiting and dead letters, by seq.
@@ -31,12 +33,23 @@ public:
     /// Of the events of waiting letters, and of dead ones.
     [[nodiscard]] std::uint64_t bytes(letter_state s) const noexcept { return s == letter_state::dead ? dead_bytes_ : waiting_bytes_; }
 
+    /// What all of them take in files, and rather more than that: each has headers and entries of an index besides.
+    [[nodiscard]] std::uint64_t file_bytes() const noexcept { return waiting_bytes_ + dead_bytes_ + error_bytes_ + all_.size() * 768; }
+    /// Is `seq` the same letter, in the same state, in `other`?
+    [[nodiscard]] bool has_same(const letter_index& other, seq_t seq) const {
+        const known* const a = find(seq);
+        const known* const b = other.find(seq);
+        if (a == nullptr || b == nullptr || a->state != b->state) return a == b;
+        return !is_open(a->state) || open_.at(seq) == other.open_.at(seq);
+    }
+
     /// Takes a note for the newest of its letter.
     void set(story s, seq_t note_at, const event_place& where) {
         known& k = all_[s.seq];
         count(k, -1);
-        k = {s.state, note_at, is_open(s.state) ? where : event_place{}, s.first_seq};
+        k = {s.state, note_at, is_open(s.state) ? where : event_place{}, s.first_seq, static_cast<std::uint32_t>(s.error.size())};
         count(k, 1);
+        if (!is_open(s.state)) closed_.insert(s.seq);
         if (is_open(s.state)) open_[s.seq] = std::move(s);
         else open_.erase(s.seq);
     }
@@ -51,20 +64,27 @@ public:
     }
     /// Closed letters below `seq` are remembered no more.
     void forget_closed_below(seq_t seq) noexcept {
-        for (auto it = all_.begin(); it != all_.end() && it->first < seq;) it = is_open(it->second.state) ? std::next(it) : all_.erase(it);
+        while (!closed_.empty() && *closed_.begin() < seq) {
+            const auto it = all_.find(*closed_.begin());
+            count(it->second, -1);
+            all_.erase(it);
+            closed_.erase(closed_.begin());
+        }
     }
 
 private:
     void count(const known& k, int sign) noexcept {
-        if (!is_open(k.state)) return;
-        std::uint64_t& sum = k.state == letter_state::dead ? dead_bytes_ : waiting_bytes_;
-        sum = sign > 0 ? sum + k.event.bytes : sum - k.event.bytes;
+        const auto add = [sign](std::uint64_t& sum, std::uint64_t bytes) { sum = sign > 0 ? sum + bytes : sum - bytes; };
+        add(error_bytes_, k.error_bytes);
+        if (is_open(k.state)) add(k.state == letter_state::dead ? dead_bytes_ : waiting_bytes_, k.event.bytes);
     }
 
     std::map<seq_t, story> open_;
     std::map<seq_t, known> all_;
+    std::set<seq_t> closed_;
     std::uint64_t waiting_bytes_ = 0;
     std::uint64_t dead_bytes_ = 0;
+    std::uint64_t error_bytes_ = 0;
 };
 
 } // namespace letters

@@ -32,7 +32,7 @@ inline int journal::clean(seq_t forget_below) {
 
 inline int journal::clean_locked() {
     if (!is_end_ours()) {
-        static_cast<void>(catch_up());
+        catch_up();
         take_end();
     }
     std::vector<seq_t> firsts;
@@ -83,8 +83,7 @@ inline bool journal::has_dead_weight(const std::vector<seq_t>& firsts) const {
         log::file_info info;
         if (fs_->stat(segment_path(dir_, first), info) == 0) bytes += info.bytes;
     }
-    const std::uint64_t notes = index_.all().size() * 256;
-    return bytes > 2 * (waiting_bytes() + dead_bytes() + notes) + clean_beyond_segments * options_.segment_bytes;
+    return bytes > 2 * index_.file_bytes() + clean_beyond_segments * options_.segment_bytes;
 }
 
 /// Everything that the segment is kept for, to be written once more.

@@ -34,6 +34,7 @@ inline journal journal::open(log::file_system& fs, const log::log_dir& dir, cons
     if (options.read_only) {
         out.look_for(dir);
         out.read_anew();
+        out.news_.clear();
         out.tell_of_losses();
         return out;
     }
@@ -41,6 +42,7 @@ inline journal journal::open(log::file_system& fs, const log::log_dir& dir, cons
     const std::optional<log::lock_file> held = out.lock();
     if (!held) throw *out.trouble_;
     out.read_anew();
+    out.news_.clear();
     out.tell_of_losses();
     out.take_end();
     return out;
@@ -76,10 +78,9 @@ inline std::optional<log::lock_file> journal::lock() {
     return std::nullopt;
 }
 
-inline void journal::take_note(seq_t at, story&& s, const event_place& where, std::vector<seq_t>& changed) {
+inline void journal::take_note(seq_t at, story&& s, const event_place& where) {
     const seq_t seq = s.seq;
-    const auto ours = pending_.find(seq);
-    if (ours != pending_.end()) {
+    if (const auto ours = pending_.find(seq); ours != pending_.end()) {
         if (is_open(s.state)) { // ours comes later, and counts
             ours->second.event.reset();
             index_.placed(seq, at, where);
@@ -88,7 +89,7 @@ inline void journal::take_note(seq_t at, story&& s, const event_place& where, st
         pending_.erase(ours);
     }
     index_.set(std::move(s), at, where);
-    changed.push_back(seq);
+    news_.insert(seq);
 }
 
 inline void journal::read_anew() {
@@ -97,9 +98,8 @@ inline void journal::read_anew() {
         place_ = {};
         place_.state.seed = options_.bus.seed();
         damaged_ = 0;
-        std::vector<seq_t> ignored;
         try {
-            if (walk_on(ignored)) return;
+            if (walk_on()) return;
         } catch (const error& e) {
             // Without the LOCK a write is seen half done, and then whole pieces behind what was half done.
             if (!options_.read_only || e.kind() != errc::damaged || tries >= 5) throw;
@@ -109,64 +109,76 @@ inline void journal::read_anew() {
     throw error(errc::busy, {operation(), dir_.segments(), "it changes faster than it can be read", "try again"});
 }
 
-inline bool journal::walk_on(std::vector<seq_t>& changed) {
+/// False when it has to be read anew.
+inline bool journal::walk_on() {
+    if (place_.headless != no_seq) return false;
     journal_walk walk(*fs_, dir_, options_.bus, operation());
-    return walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where, changed); },
+    return walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where); },
                       [&](seq_range r) { damaged_ += r.count(); }) == walk_end::reached;
 }
 
-/// What no check can find, because whoever repaired the journal has put it in order.
+/// What no check finds, because whoever repaired the journal has put it in order.
 inline void journal::tell_of_losses() const {
     if (!options_.on_notice) return;
     if (damaged_ != 0)
         options_.on_notice({notice_kind::degraded, "letters " + dir_.root + ": " + std::to_string(damaged_) +
                                                        " positions are damaged: letters in them are gone, or as they were before"});
-    for (const auto& [seq, known] : index_.all())
-        if (is_open(known.state) && known.event.at < place_.first)
-            options_.on_notice({notice_kind::degraded, "letters " + dir_.root + ": the event of letter " + std::to_string(seq) +
-                                                           " is gone with its segment; drop the letter (evlog dead-letters)", seq});
+    seq_t one = no_seq;
+    std::uint64_t count = 0;
+    for (const auto& [seq, s] : index_.open())
+        if (index_.find(seq)->event.at < place_.first && count++ == 0) one = seq;
+    if (count != 0)
+        options_.on_notice({notice_kind::degraded, "letters " + dir_.root + ": " + std::to_string(count) + " without their events, letter " +
+                                                       std::to_string(one) + " first: the segments with them are gone; drop them (evlog dead-letters)", one});
 }
 
-inline std::vector<seq_t> journal::catch_up() {
-    std::vector<seq_t> changed;
-    if (place_.segment != no_seq && place_.headless == no_seq && walk_on(changed)) return changed;
-    // Cleaned far beyond what we knew: what is staged comes back on top.
-    const std::map<seq_t, staged> mine = std::exchange(pending_, {});
+/// What others have appended.
+inline void journal::catch_up() {
+    const bool knows_end = place_.segment != no_seq;
+    try {
+        if (knows_end && walk_on()) return;
+    } catch (const error& e) {
+        if (!options_.read_only || e.kind() != errc::damaged) throw;
+    }
+    // Cleaned far beyond what we knew. What was staged comes back on top.
+    std::map<seq_t, staged> mine = std::exchange(pending_, {});
     const letter_index before = index_;
+    std::set<seq_t> told = std::exchange(news_, {});
     read_anew();
-    changed.clear();
-    for (const auto& [seq, known] : index_.all()) {
-        const letter_index::known* const was = before.find(seq);
-        const auto now = index_.open().find(seq);
-        const auto then = before.open().find(seq);
-        const bool same = was != nullptr && was->state == known.state &&
-                          (now == index_.open().end() ? then == before.open().end() : then != before.open().end() && now->second == then->second);
-        if (!same) changed.push_back(seq);
+    news_.clear();
+    for (const auto& [seq, known] : index_.all())
+        if (!before.has_same(index_, seq)) told.insert(seq);
+    news_ = std::move(told);
+    take_up_again(std::move(mine), before);
+}
+
+inline void journal::take_up_again(std::map<seq_t, staged>&& mine, const letter_index& before) {
+    for (auto& [seq, p] : mine) {
+        const letter_index::known* const now = index_.find(seq);
+        if (now != nullptr && !is_open(now->state)) continue;
+        if (now == nullptr && !p.event) continue; // it went with the files that it was in
+        if (now != nullptr) p.event.reset();
+        const event_place where = now != nullptr ? now->event : before.find(seq)->event;
+        index_.set(p.news, now != nullptr ? now->note_at : no_seq, where);
+        news_.erase(seq);
+        pending_.emplace(seq, std::move(p));
     }
-    for (const auto& [seq, p] : mine) {
-        const letter_index::known* const known = index_.find(seq);
-        if (known != nullptr && !is_open(known->state)) continue;
-        if (known == nullptr && !p.event && is_open(p.news.state)) continue; // its event went with the files
-        staged again = p;
-        if (known != nullptr) again.event.reset();
-        const event_place where = known != nullptr ? known->event : before.find(seq)->event;
-        index_.set(p.news, known != nullptr ? known->note_at : no_seq, where);
-        pending_.emplace(seq, std::move(again));
-    }
-    return changed;
 }
 
 inline std::vector<seq_t> journal::refresh() {
-    if (poison_ != 0 || is_end_ours()) return std::exchange(unseen_, {});
-    if (options_.read_only) return catch_up();
-    const std::optional<log::lock_file> held =
-        log::lock_file::try_acquire(*fs_, dir_.lock(), operation(), options_.program, file_mode_);
-    if (!held) return {};
-    std::vector<seq_t> changed = catch_up();
-    changed.insert(changed.begin(), unseen_.begin(), unseen_.end());
-    unseen_.clear();
-    take_end();
-    return changed;
+    if (poison_ != 0) return {};
+    if (!is_end_ours()) {
+        std::optional<log::lock_file> held;
+        if (!options_.read_only) {
+            held = log::lock_file::try_acquire(*fs_, dir_.lock(), operation(), options_.program, file_mode_);
+            if (!held) return {};
+        }
+        catch_up();
+        if (held) take_end();
+    }
+    const std::vector<seq_t> out(news_.begin(), news_.end());
+    news_.clear();
+    return out;
 }
 
 inline owned_event journal::read(seq_t seq) const {

@@ -82,7 +82,7 @@ inline int journal::write() {
 
 inline int journal::write_locked() {
     if (!is_end_ours()) {
-        for (const seq_t seq : catch_up()) unseen_.push_back(seq);
+        catch_up();
         take_end();
     }
     while (!pending_.empty())
@@ -189,8 +189,15 @@ inline int journal::poison(int r) noexcept { return poison_ = r; }
 
 inline int journal::sync() {
     return guarded([&]() -> int {
-        // A copy of the end that another process made has all of ours, and is synced.
-        return writer_.is_open() && synced_ != place_.last() ? sync_file() : 0;
+        if (synced_ == place_.last()) return 0;
+        // Also when another process has copied the end meanwhile: then the copy has all of ours, and is synced.
+        if (writer_.is_open()) return sync_file();
+        // A write went wrong, and its file was given up: what is whole in it is copied.
+        const std::optional<log::lock_file> held = lock();
+        if (!held) return -EBUSY;
+        catch_up();
+        take_end();
+        return 0;
     });
 }
 
