@@ -156,9 +156,9 @@ private:
         refuse(errc::mismatch, "it was saved with the filter " + shown(saved) + ", and not with " + shown(filter_),
                "its place says nothing about other events: use that filter, or a cursor of another name");
     }
-    void check_head(seq_t next, seq_t head) const {
-        if (next <= head) return;
-        refuse(errc::mismatch, "its place, seq " + std::to_string(next) + ", lies ahead of ring and log, which end before seq " + std::to_string(head),
+    void check_head(seq_t seq, seq_t head) const {
+        if (seq <= head) return;
+        refuse(errc::mismatch, "its place, seq " + std::to_string(seq) + ", lies ahead of ring and log, which end before seq " + std::to_string(head),
                "the bus lost its end, or this is not its log; created anew, the bus begins above that place; or reset the cursor");
     }
     void put(const cursor_place& at, const cursor_notes& with) {

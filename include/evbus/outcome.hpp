@@ -54,11 +54,14 @@ private:
     outcome::kind what_;
 };
 
+// In a namespace of their own: else each variable of evbus that is called next is said to hide this one (-Wshadow).
+inline namespace answers {
 inline constexpr answer next{outcome::kind::next};
 inline constexpr answer retry{outcome::kind::retry};
 inline constexpr answer dead{outcome::kind::dead};
 inline constexpr answer stop{outcome::kind::stop};
 inline constexpr answer rollback{outcome::kind::rollback};
+} // namespace answers
 
 /// The how-manieth time an event is given to a handler, and whether an earlier time may have had its effect.
 struct attempt {
