@@ -1,5 +1,6 @@
 // Loaded into a real program (LD_PRELOAD): its disk fails for the segments of a log, while the file that
-// EVBUS_FAILING_DISK names is there. That file says which call and with which errno: "sync 5", "write 28".
+// EVBUS_FAILING_DISK names is there. That file says which call and with which errno: "sync 5", "write 28"; or that
+// writes stand still until it is gone: "stall 1".
 #undef _FILE_OFFSET_BITS // both names of pwrite are to be had here
 #include <cerrno>
 #include <cstdio>
@@ -30,6 +31,7 @@ int fault_of(const char* call, int fd) {
 }
 
 ssize_t write_at(int fd, const void* from, size_t bytes, off_t at) {
+    while (fault_of("stall", fd) != 0) ::usleep(1000);
     if (const int error = fault_of("write", fd); error != 0) {
         errno = error;
         return -1;

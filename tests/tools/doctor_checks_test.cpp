@@ -235,3 +235,51 @@ TEST_CASE("doctor checks: the report shows the worst first, in columns, and noth
     CHECK(count_left(all, severity::problem) == 0);
     CHECK(has(report_json(all), "\"fixed\": \"done\""));
 }
+
+TEST_CASE("doctor checks: a reader that does not keep up is named, with what it costs it and a way out") {
+    bus_facts b = healthy();
+    evctl::member_view slow;
+    slow.info.kind = evbus::ring::member_kind::consumer;
+    slow.info.name = "billing";
+    slow.info.pid = 77;
+    slow.info.position = 1;
+    slow.alive = true;
+    slow.lag = 1234;
+    const auto found = [&](evbus::pressure p) {
+        slow.info.pressure = static_cast<std::uint32_t>(p);
+        b.view->members = {slow};
+        return check_members(b, {});
+    };
+    CHECK(level(found(evbus::pressure::normal), "member-suspended") == "-");
+    CHECK(level(found(evbus::pressure::throttled), "member-suspended") == "-");
+    const findings all = found(evbus::pressure::suspended);
+    CHECK(level(all, "member-suspended") == "warning");
+    const finding& f = *of(all, "member-suspended");
+    CHECK(f.found == "consumer billing (pid 77) does not keep up: 1,234 event(s) behind the head");
+    CHECK(has(f.means, "nothing is lost"));
+    slow.info.shed = 2;
+    slow.info.kind = evbus::ring::member_kind::subscriber;
+    const findings lossy = found(evbus::pressure::suspended);
+    CHECK(has(of(lossy, "member-suspended")->found, ", 2 large one(s) over its byte budget"));
+    CHECK(has(of(lossy, "member-suspended")->means, "is lost to it"));
+    slow.alive = false; // what the dead left there says nothing
+    CHECK(level(found(evbus::pressure::suspended), "member-suspended") == "-");
+}
+
+TEST_CASE("doctor checks: a recorder that waits for its disk is a warning that says what it does to publishers") {
+    bus_facts b = healthy();
+    b.view->disk = 2;
+    b.view->suspensions = 3;
+    const findings paced = check_recording(b);
+    CHECK(level(paced, "recorder-suspended") == "warning");
+    CHECK(has(of(paced, "recorder-suspended")->found, "3 time(s) suspended so far"));
+    CHECK(has(of(paced, "recorder-suspended")->means, "held up"));
+    b.view->pacing = evbus::pacing::overwrite;
+    CHECK(has(of(check_recording(b), "recorder-suspended")->means, "LOST"));
+    b.recorder_still = true; // it does not move at all: that is the greater trouble
+    CHECK(level(check_recording(b), "recorder-suspended") == "-");
+    CHECK(level(check_recording(b), "recorder-stands") == "problem");
+    b.view->disk = 1;
+    b.recorder_still = false;
+    CHECK(level(check_recording(b), "recorder") == "fine");
+}

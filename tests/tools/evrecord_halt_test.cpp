@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
 using support::finished;
 using support::process;
@@ -25,8 +27,10 @@ struct recorded : support::scratch_bus {
         pen.emplace(bus(), evbus::publisher_options{.name = "author"});
     }
     evbus::bus bus() const { return evbus::bus::open(name()); }
-    process record() const {
-        return process({support::tool("evrecord"), name(), "--sync", "commit"},
+    process record(const std::vector<std::string>& more = {}) const {
+        std::vector<std::string> args = {support::tool("evrecord"), name(), "--sync", "commit"};
+        args.insert(args.end(), more.begin(), more.end());
+        return process(args,
                        {.environment = {"LD_PRELOAD=" EVBUS_BUILD_DIR "/tests/support/libfailing_disk.so", "EVBUS_FAILING_DISK=" + file("fault")}});
     }
     /// Publishes and waits until the recorder has it on the disk.
@@ -112,4 +116,50 @@ TEST_CASE_FIXTURE(recorded, "evrecord: a disk that still cannot sync is found ou
     next.signal(SIGTERM);
     CHECK(next.wait().code == 0);
     CHECK(is_whole(11));
+}
+
+TEST_CASE_FIXTURE(recorded, "evrecord: a disk that stands still for longer than --halt-when-behind ends it with 7; the next one has all") {
+    process recorder = record({"--halt-when-behind", "50ms", "--batch-events", "1"});
+    settled(5);
+    write("fault", "stall 1");
+    publish(20);
+    while (bus().frontier().state != evbus::ring::recorder_state::backpressure) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(recorder.is_running()); // in a write that does not return
+    const finished seen = support::run({support::tool("evctl"), "info", name()});
+    CHECK(has(seen.out, "backpressure"));
+    heal();
+    const finished f = recorder.wait();
+    CHECK(f.code == 7);
+    CHECK(has(f.err, "halted: " + log() + ": events come faster than the disk takes them, for 0.05 s without a break (--halt-when-behind)"));
+    CHECK(has(f.err, "start evrecord again"));
+    process next = record();
+    settled(1);
+    next.signal(SIGTERM);
+    CHECK(next.wait().code == 0);
+    CHECK(is_whole(26));
+}
+
+TEST_CASE_FIXTURE(recorded, "evrecord: without --halt-when-behind a disk that stands still is waited for, and said to be slow") {
+    process recorder = record({"--batch-events", "1"});
+    settled(5);
+    write("fault", "stall 1");
+    publish(20);
+    const auto at = bus().attach(evbus::ring::access::read_only);
+    while (at->ctl().frontier.pressure.load() != 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    CHECK(has(support::run({support::tool("evctl"), "info", name()}).out, "suspended: recording waits for its disk; 1 time"));
+    recorder.wait_for_err("events come faster than the disk takes them; recording waits for it");
+    heal();
+    recorder.wait_for_err("the disk keeps up again");
+    recorder.signal(SIGTERM);
+    CHECK(recorder.wait().code == 0);
+    CHECK(is_whole(25));
+}
+
+TEST_CASE("evrecord: --halt-when-behind out of range is refused, naming the range") {
+    for (const char* value : {"0", "10us", "25h", "soon"}) {
+        CAPTURE(std::string(value));
+        const finished f = support::run({support::tool("evrecord"), "x", "--halt-when-behind", value});
+        CHECK(f.code == 2);
+        CHECK(has(f.err, "--halt-when-behind"));
+    }
 }

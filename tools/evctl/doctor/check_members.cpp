@@ -74,6 +74,21 @@ void add_unfinished(const bus_facts& b, findings& out) {
                    "nothing needs to be done; evctl doctor --fix does it now", cure::void_slots, b.name});
 }
 
+void add_suspended(const bus_facts& b, findings& out) {
+    for (const member_view& m : b.view->members) {
+        if (!m.alive || !m.reads() || m.info.kind == evbus::ring::member_kind::recorder || m.pressure() != evbus::pressure::suspended) continue;
+        const bool has_log = m.info.kind == evbus::ring::member_kind::consumer && !b.view->log_dir.empty();
+        const std::string who = std::string(to_string(m.info.kind)) + " " + m.info.name + " (pid " + std::to_string(m.info.pid) + ")";
+        out.push_back({severity::warning, "member-suspended", "bus " + b.name,
+                       who + " does not keep up: " + cli::format_count(m.lag) + " event(s) behind the head" +
+                           (m.info.shed == 0 ? "" : ", " + cli::format_count(m.info.shed) + " large one(s) over its byte budget"),
+                       has_log ? "it reads from the log what it missed: nothing is lost as long as retention leaves that there"
+                               : "what is overwritten before it comes there, or is over its byte budget, is lost to it",
+                       has_log ? "a faster handler, narrower filters, or more such programs; after a long standstill it catches up by itself"
+                               : "a faster handler, narrower filters, or a larger ring (--slots); a consumer of a bus with a log loses nothing"});
+    }
+}
+
 } // namespace
 
 findings check_members(const bus_facts& b, const judgement& how) {
@@ -92,6 +107,7 @@ findings check_members(const bus_facts& b, const judgement& how) {
         out.push_back({severity::fine, "died", "bus " + b.name, std::to_string(died) + " member(s) died without leaving",
                        "their numbers go to who comes next"});
     if (!v.closed) add_unfinished(b, out);
+    if (!v.closed) add_suspended(b, out);
     if (v.stamps == evbus::ring::stamp_mode::counter && (!how.clock.invariant || how.clock.distrusted()))
         out.push_back({severity::warning, "stamps-doubtful", "bus " + b.name,
                        "its events are stamped by a counter that the kernel has given up since it was created",

@@ -90,6 +90,13 @@ findings living_recorder(const bus_facts& b) {
                                                   : pacing_text(v),
                  b.recorder_stopped ? "kill -CONT " + std::to_string(v.recorder_pid)
                                     : "look at its disk (iostat, dmesg); if it hangs: kill it and start evrecord " + b.name + " again"}};
+    if (static_cast<evbus::pressure>(v.disk) == evbus::pressure::suspended)
+        return {{severity::warning, "recorder-suspended", "bus " + b.name,
+                 "the recorder " + pid + " waits for its disk: " + count(v.behind(v.written)) + " event(s) behind, " + count(v.suspensions) +
+                     " time(s) suspended so far",
+                 v.pacing == evbus::pacing::overwrite ? "publishers do not wait: what is overwritten before it is recorded stands in the log as LOST"
+                                                      : "events come faster than the disk takes them: publishers are held up as soon as the ring is full",
+                 "look at the disk (iostat, dmesg) and who else writes there; a faster disk, fewer or smaller events; --slots bridges peaks"}};
     if (v.verdict_stands && v.behind(v.written) != 0)
         return {{severity::warning, "verdict", "bus " + b.name, "publishers have given up waiting for the recorder " + pid,
                  "it moves again or is about to; what was overwritten meanwhile stands in the log as LOST", "a larger ring bridges longer halts (--slots)"}};
