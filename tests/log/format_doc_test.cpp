@@ -1,6 +1,8 @@
 // docs/log-format.md against the structs and against what the library writes.
 #include "tests/log/log_fixture.hpp"
 
+#include <evbus/letters/letter_note.hpp>
+
 #include <map>
 #include <set>
 #include <sstream>
@@ -20,6 +22,7 @@ struct layout {
 };
 
 #define FIELD(type, name) {#name, {offsetof(log::type, name), sizeof(log::type::name)}}
+#define NOTE(name) {#name, {offsetof(letters::letter_note, name), sizeof(letters::letter_note::name)}}
 
 std::map<std::string, layout> structs() {
     return {
@@ -113,6 +116,10 @@ std::map<std::string, layout> structs() {
           {FIELD(index_header, magic), FIELD(index_header, version), FIELD(index_header, reserved),
            FIELD(index_header, bus_id), FIELD(index_header, first_seq), FIELD(index_header, segment_bytes),
            FIELD(index_header, checksum)}}},
+        {"letter_note",
+         {sizeof(letters::letter_note),
+          {NOTE(seq), NOTE(first_seq), NOTE(event_at), NOTE(due_ns), NOTE(since_ns), NOTE(last_ns), NOTE(attempts),
+           NOTE(event_bytes), NOTE(frames), NOTE(error_bytes), NOTE(version), NOTE(state), NOTE(flags)}}},
         {"cursor_header",
          {sizeof(log::cursor_header),
           {FIELD(cursor_header, magic), FIELD(cursor_header, version), FIELD(cursor_header, flags),
