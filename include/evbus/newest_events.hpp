@@ -16,19 +16,21 @@ public:
     explicit newest_events(newest_pick what) : pick_(std::move(what)) {}
 
     [[nodiscard]] const newest_pick& pick() const noexcept { return pick_; }
-    /// A handler for the walk's events that hands the newest to `on_event`; `account` counts the others as filtered.
+    /// A handler for the events of a walk that begins here: hands the newest to `on_event`, and has `account` count
+    /// the others as filtered.
     template <class OnEvent>
-    [[nodiscard]] auto give_to(OnEvent& on_event, delivery& account) const {
-        return [this, &on_event, &account, counted = account.account().delivered](const event& e) mutable {
-            const std::uint64_t before = std::exchange(counted, account.account().delivered);
+    [[nodiscard]] auto give_to(OnEvent& on_event, delivery& account) {
+        return [this, &on_event, &account](const event& e) {
+            const std::uint64_t before = std::exchange(delivered_, account.account().delivered);
             if (pick_.wants(e)) return on_event(e);
-            account.take_back(counted - before);
-            counted = before;
+            account.take_back(delivered_ - before);
+            delivered_ = before;
         };
     }
 
 private:
     newest_pick pick_;
+    std::uint64_t delivered_ = 0; ///< seqs of events that were handed on
 };
 
 } // namespace v1

@@ -174,6 +174,7 @@ TEST_CASE("newest: while publishers go on at full speed, at many starts: nothing
         std::uint64_t dice = random.seed() | 1;
         for (std::uint64_t i = 0; !stop; ++i) {
             dice ^= dice << 13, dice ^= dice >> 7, dice ^= dice << 17;
+            if (i > 40'000) ::usleep(20); // enough to choose among
             d.publish(static_cast<int>(dice % 997 == 0 ? 100 + dice % 50 : dice % 20), dice % 61 == 0 ? 700 : 0);
         }
         all = d.seqs;
@@ -208,8 +209,8 @@ TEST_CASE("newest: while publishers go on at full speed, at many starts: nothing
         bool fits = false;
         for (seq_t top = s.after; top > 0 && !fits; --top) {
             if (behind(s.got.seqs, top) < behind(published, top)) break;
+            if (static_cast<std::ptrdiff_t>(s.got.seqs.size()) - behind(s.got.seqs, top) > 150) continue; // more than there are topics
             fits = s.got.as_set() == expected(all, top);
-            if (s.after - top > 2000) break;
         }
         CHECK(fits);
     }
