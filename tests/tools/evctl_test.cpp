@@ -308,19 +308,24 @@ TEST_CASE_FIXTURE(fixture, "evctl: a bus whose name looks like a control object 
 TEST_CASE_FIXTURE(fixture, "evctl: --with-log deletes what evbus made, and nothing else") {
     REQUIRE(create({"--log", log()}).code == 0);
     const std::string seq = "00000000000000000001";
-    for (const char* d : {"segments", "runs", "quarantine", "cursors"}) fs::create_directories(log() + "/" + d);
+    const std::string letters = "dead-letters/billing/";
+    for (const std::string& d : {std::string("segments"), std::string("runs"), std::string("quarantine"), std::string("cursors"), letters + "segments",
+                                 letters + "quarantine"})
+        fs::create_directories(log() + "/" + d);
     for (const std::string& f : {"segments/" + seq + ".evseg", "segments/" + seq + ".evidx", std::string("runs/00ff.json"),
-                                 "quarantine/" + seq + ".7." + seq + ".torn", std::string("cursors/billing.cursor")})
+                                 "quarantine/" + seq + ".7." + seq + ".torn", std::string("cursors/billing.cursor"), letters + "LOCK",
+                                 letters + "segments/" + seq + ".evseg", letters + "segments/" + seq + ".evseg.fresh"})
         std::ofstream(log() + "/" + f) << "x";
     SUBCASE("all of it is ours") {
         const finished f = remove({"--with-log"});
         CHECK(f.code == 0);
-        CHECK(has(f.err, "7 files"));
+        CHECK(has(f.err, "10 files"));
         CHECK(!fs::exists(log()));
     }
     SUBCASE("strangers stay") {
         std::ofstream(log() + "/segments/notes.txt") << "mine";
         std::ofstream(log() + "/diary") << "mine";
+        std::ofstream(log() + "/" + letters + "notes") << "mine";
         const finished f = remove({"--with-log"});
         CHECK(f.code == 0);
         CHECK(has(f.err, "left alone: " + log() + "/segments/notes.txt"));
@@ -328,6 +333,9 @@ TEST_CASE_FIXTURE(fixture, "evctl: --with-log deletes what evbus made, and nothi
         CHECK(support::read_file(log() + "/diary") == "mine");
         CHECK(fs::exists(log() + "/segments/notes.txt"));
         CHECK(!fs::exists(log() + "/runs"));
+        CHECK(fs::exists(log() + "/" + letters + "notes"));
+        CHECK(has(f.err, "left alone: "));
+        CHECK(!fs::exists(log() + "/" + letters + "segments"));
     }
     SUBCASE("a recorder that lives keeps it") {
         const auto at = evbus::bus::open(name()).attach(evbus::ring::access::read_only);

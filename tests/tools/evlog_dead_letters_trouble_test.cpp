@@ -209,7 +209,9 @@ TEST_CASE("evlog: the log itself is verified, shown and retained as if there wer
     const finished verify = evlog({"verify", t.log()});
     CHECK(verify.code == 0);
     CHECK(!has(verify.out, "dead-letters"));
-    CHECK(evlog({"info", t.log()}).code == 0);
+    const finished info = evlog({"info", t.log()});
+    CHECK(info.code == 0);
+    CHECK(has(info.out, "letters    of billing; evlog dead-letters shows them"));
     CHECK(evlog({"retain", t.log(), "--keep-segments", "1", "--do"}).code == 0);
     CHECK(evlog({"verify", t.journal_dir("billing")}).code == 0);
     CHECK(t.open_letters("billing") == "17 dead");

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 
 bool is_segment_file(std::string_view name) {
     if (name.ends_with(".tmp")) name.remove_suffix(4);
+    else if (name.ends_with(".fresh")) name.remove_suffix(6);
     const bool known = name.ends_with(".evseg") || name.ends_with(".evidx");
     return known && evbus::log::parse_seq_digits(name.substr(0, name.size() - 6)).has_value();
 }
@@ -49,6 +50,22 @@ void remove_known(const fs::path& dir, bool (*is_known)(std::string_view), log_r
     fs::remove(dir, fault); // stays when something of others is in it
 }
 
+// A worker's letters are a small log of their own.
+void remove_letters(const std::string& dir, log_removal& done) {
+    std::error_code fault;
+    std::vector<fs::path> workers;
+    for (const auto& entry : fs::directory_iterator(dir, fault))
+        if (entry.symlink_status().type() == fs::file_type::directory) workers.push_back(entry.path());
+    for (const fs::path& worker : workers) {
+        const evbus::log::log_dir places{worker.string()};
+        remove_known(places.segments(), is_segment_file, done);
+        remove_known(places.quarantine(), is_quarantined, done);
+        remove_file(places.lock(), done);
+        fs::remove(worker, fault);
+    }
+    fs::remove(dir, fault);
+}
+
 } // namespace
 
 log_removal remove_log(const std::string& dir) {
@@ -58,6 +75,7 @@ log_removal remove_log(const std::string& dir) {
     remove_known(places.runs(), is_manifest, done);
     remove_known(places.quarantine(), is_quarantined, done);
     remove_known(places.cursors(), is_cursor, done);
+    remove_letters(places.dead_letters(), done);
     // Only now: as long as a segment or cursor is there, epochs keeps its seqs from being given out again.
     remove_file(places.epochs(), done);
     remove_file(places.lock(), done);

@@ -119,7 +119,7 @@ int run(const options& o, cli::output& out) {
     const request r = parse(o);
     const letter_place place = find_letters(o.log);
     if (!r.worker.empty()) check_worker(place, r.worker);
-    if (r.action == "list") return list_letters(place, r.worker.empty() ? workers_of(place) : std::vector<std::string>{r.worker}, r.choice, o.json, out);
+    if (r.action == "list") return list_letters(place, r.worker.empty() ? workers_of(place.log()) : std::vector<std::string>{r.worker}, r.choice, o.json, out);
     const payload_form form = o.raw ? payload_form::raw : o.hex ? payload_form::hex : o.json ? payload_form::json : payload_form::text;
     if (r.action == "show") return show_letters(place, r.worker, r.choice, form, out);
     if (r.action == "drop") return drop_letters(place, r.worker, r.choice, o.sure);

@@ -21,8 +21,8 @@ letter_place find_letters(const std::string& dir_or_bus) {
     return out;
 }
 
-std::vector<std::string> workers_of(const letter_place& place) {
-    const std::string dir = place.log().dead_letters();
+std::vector<std::string> workers_of(const log::log_dir& log_dir) {
+    const std::string dir = log_dir.dead_letters();
     std::vector<std::string> names;
     if (const int r = log::posix().list(dir, names); r < 0 && r != -ENOENT) evbus::detail::throw_errno(-r, "list dead letters", dir);
     std::erase_if(names, [](const std::string& n) { return !log::valid_cursor_name(n); });
@@ -31,7 +31,7 @@ std::vector<std::string> workers_of(const letter_place& place) {
 }
 
 void check_worker(const letter_place& place, const std::string& worker) {
-    const std::vector<std::string> all = workers_of(place);
+    const std::vector<std::string> all = workers_of(place.log());
     if (std::find(all.begin(), all.end(), worker) != all.end()) return;
     std::string names;
     for (const std::string& n : all) names += (names.empty() ? "" : ", ") + n;

@@ -21,7 +21,7 @@ struct letter_place {
 [[nodiscard]] letter_place find_letters(const std::string& dir_or_bus);
 
 /// The workers that have letters, or had some, by name.
-[[nodiscard]] std::vector<std::string> workers_of(const letter_place& place);
+[[nodiscard]] std::vector<std::string> workers_of(const evbus::log::log_dir& log);
 /// Throws not_found, naming those that have letters, unless `worker` is one of them.
 void check_worker(const letter_place& place, const std::string& worker);
 

@@ -63,9 +63,8 @@ public:
                 if (open_.size() == batch && !close_recorded()) return stopped();
             }
             if (!close_recorded()) return stopped();
-        } catch (...) {
-            tell();
-            throw;
+        } catch (const error& e) {
+            give_up(e);
         }
         tell();
         return cli::exit_fine;
@@ -122,6 +121,16 @@ private:
                 cli::say("evlog", "waiting until seq " + std::to_string(last_) + (wait_ == recorded_as::written ? " is written" : " is durable (--wait written waits for less)"));
         }
         return false;
+    }
+
+    /// What was published before an error is closed all the same, if it can be. Told before the error is.
+    [[noreturn]] void give_up(const error& why) {
+        try {
+            close_recorded();
+        } catch (const error&) { // of the two the first counts
+        }
+        tell();
+        throw error(why);
     }
 
     int stopped() {

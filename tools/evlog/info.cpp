@@ -105,6 +105,7 @@ void append_text(std::string& out, const log_facts& f) {
     if (f.between != 0) row(out, "missing", cli::format_count(f.between) + " seqs between segments; evlog verify says where");
     row(out, "gaps", f.sums.lost + f.sums.damaged == 0 ? "none" : cli::format_count(f.sums.lost) + " seqs lost, " + cli::format_count(f.sums.damaged) + " damaged; evlog gaps lists them");
     row(out, "cursors", cli::format_count(f.cursors));
+    if (!f.workers.empty()) row(out, "letters", "of " + joined(f.workers) + "; evlog dead-letters shows them");
     row(out, "quarantine", f.quarantined == 0 ? "empty" : cli::format_count(f.quarantined) + " files, " + cli::format_size(f.quarantined_bytes));
 }
 

@@ -43,6 +43,7 @@ void append_json(std::string& out, const log_facts& f, const info_parts& parts) 
     j["events_a_second"] = f.rate();
     j["creations"] = f.creations;
     j["cursors"] = f.cursors;
+    j["workers_with_letters"] = f.workers;
     j["quarantine"] = {{"files", f.quarantined}, {"bytes", f.quarantined_bytes}};
     j["runs"] = json::array();
     for (const auto& m : f.runs) j["runs"].push_back(of(m));

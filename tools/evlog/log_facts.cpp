@@ -2,6 +2,7 @@
 
 #include "lib/log/sum_up.hpp"
 #include "lib/log/verify.hpp"
+#include "tools/evlog/dead_letters_place.hpp"
 
 #include <evbus/error.hpp>
 #include <evbus/log/cursor_list.hpp>
@@ -163,6 +164,7 @@ log_facts gather(const std::string& dir, const info_parts& parts) {
     if (parts.members) add_members(out);
     out.runs = evbus::recorder::load_manifests(fs(), at).runs;
     out.cursors = list_cursors(fs(), at, out.bus).size();
+    out.workers = workers_of(at);
     add_quarantine(at, out);
     return out;
 }

@@ -51,6 +51,7 @@ struct log_facts {
     std::vector<evbus::recorder::manifest> runs;
     std::size_t creations = 0;       ///< of the ring
     std::size_t cursors = 0;
+    std::vector<std::string> workers; ///< that have letters, or had some
     std::size_t quarantined = 0;     ///< files
     std::uint64_t quarantined_bytes = 0;
     std::map<std::string, topic_facts> topics;
