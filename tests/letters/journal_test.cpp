@@ -1,6 +1,8 @@
 // What a journal keeps, forgets and refuses, as one process sees it.
 #include "tests/letters/letters_fixture.hpp"
 
+#include <evbus/log/log_reader.hpp>
+
 #include <evbus/delivery.hpp>
 
 using namespace letters_test;

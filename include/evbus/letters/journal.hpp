@@ -18,7 +18,6 @@
 #include <evbus/letters/journal_walk.hpp>
 #include <evbus/letters/letter_index.hpp>
 #include <evbus/log/lock_file.hpp>
-#include <evbus/log/log_reader.hpp>
 #include <evbus/log/segment_writer.hpp>
 #include <evbus/notice.hpp>
 #include <evbus/owned_event.hpp>
@@ -130,7 +129,7 @@ private:
     void read_anew();
     [[nodiscard]] bool walk_on();
     void tell_of_losses() const;
-    void take_note(seq_t at, story&& s, const event_place& where);
+    void take_note(seq_t at, story&& s, const event_place& where, const file_place& file);
     void take_up_again(std::map<seq_t, staged>&& mine, const letter_index& before);
 
     // The journal's end (journal_end.hpp).
@@ -176,6 +175,8 @@ private:
     seq_t synced_ = no_seq;
     int poison_ = 0;
     std::uint64_t damaged_ = 0;  ///< positions that a repair left out
+    mutable log::segment_reader reader_{}; ///< of the segment that an event was read from last
+    mutable seq_t reading_ = no_seq;
     mutable seq_t blocker_ = no_seq; ///< a letter that the oldest segment is kept for
     std::optional<error> trouble_; ///< what the last call met, in words
 };

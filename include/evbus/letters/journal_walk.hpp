@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace evbus {
@@ -46,7 +47,8 @@ public:
     journal_walk(log::file_system& fs, const log::log_dir& dir, const bus_id& bus, std::string operation)
         : fs_(fs), dir_(dir), bus_(bus), operation_(std::move(operation)) {}
 
-    /// Walks on from `at` and moves it. Calls on_note(seq_t at, story&&, const event_place&) for each note and
+    /// Walks on from `at` and moves it. Calls on_note(seq_t at, story&&, const event_place&, const file_place&) for each note (the
+    /// place in a file only when the event stands in what was walked) and
     /// on_damage(seq_range) for what `evlog repair` said is lost. Throws damaged, foreign_log, wrong_version, or what
     /// the system reports.
     template <class OnNote, class OnDamage>
@@ -92,6 +94,8 @@ private:
         } else if (header.previous_chain != at.state.chain) {
             damaged(path, 0, "it does not build on the segment before it");
         }
+        segment_ = first;
+        commits_.clear();
         const log::segment_walk w = walk_segment(
             in, start, [&](const log::commit_view& c) { commit(c, path, on_note, on_damage); }, from);
         if (w.os_error != 0) evbus::detail::throw_errno(w.os_error, operation_, path);
@@ -138,6 +142,7 @@ private:
 
     template <class OnNote, class OnDamage>
     void commit(const log::commit_view& c, const std::string& path, OnNote&& on_note, OnDamage&& on_damage) {
+        commits_.emplace_back(c.header.first_seq, c.offset);
         std::span<const std::byte> rest = c.body;
         log::raw_record r;
         while (take_record(rest, r)) {
@@ -155,8 +160,14 @@ private:
             if (fault == note_fault::version) too_new(path, "a letter's note was written by a newer version of evbus");
             if (fault != note_fault::none || at < c.header.first_seq || at > c.header.last_seq || where.at + where.frames > at)
                 damaged(path, c.offset, "a letter's note that makes no sense");
-            on_note(at, std::move(s), where);
+            on_note(at, std::move(s), where, file_of(where.at));
         }
+    }
+
+    /// Letter and event stand in one segment when they were written together.
+    [[nodiscard]] file_place file_of(seq_t at) const noexcept {
+        const auto behind = std::upper_bound(commits_.begin(), commits_.end(), at, [](seq_t s, const auto& c) { return s < c.first; });
+        return behind == commits_.begin() ? file_place{} : file_place{segment_, (behind - 1)->second};
     }
 
     [[noreturn]] void damaged(const std::string& path, std::uint64_t offset, std::string_view what) const {
@@ -171,6 +182,8 @@ private:
     const log::log_dir& dir_;
     const bus_id& bus_;
     std::string operation_;
+    seq_t segment_ = no_seq;
+    std::vector<std::pair<seq_t, std::uint64_t>> commits_; ///< of this segment: first seq and offset
 };
 
 } // namespace letters

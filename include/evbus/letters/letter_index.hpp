@@ -18,6 +18,7 @@ public:
         letter_state state = letter_state::waiting;
         seq_t note_at = no_seq; ///< the journal's seq of its newest note; no_seq: not written yet
         event_place event{};      ///< while it is open
+        file_place file{};        ///< the same, for reading it
         seq_t first_seq = no_seq; ///< of the event in its bus
         std::uint32_t error_bytes = 0;
     };
@@ -43,23 +44,25 @@ public:
         return !is_open(a->state) || open_.at(seq) == other.open_.at(seq);
     }
 
-    /// Takes a note for the newest of its letter.
-    void set(story s, seq_t note_at, const event_place& where) {
+    /// Takes a note for the newest of its letter. An event that stays where it is need not be found again.
+    void set(story s, seq_t note_at, const event_place& where, const file_place& file = {}) {
         known& k = all_[s.seq];
+        const file_place in = file.segment == no_seq && k.event.at == where.at ? k.file : file;
         count(k, -1);
-        k = {s.state, note_at, is_open(s.state) ? where : event_place{}, s.first_seq, static_cast<std::uint32_t>(s.error.size())};
+        k = {s.state, note_at, is_open(s.state) ? where : event_place{}, in, s.first_seq, static_cast<std::uint32_t>(s.error.size())};
         count(k, 1);
         if (!is_open(s.state)) closed_.insert(s.seq);
         if (is_open(s.state)) open_[s.seq] = std::move(s);
         else open_.erase(s.seq);
     }
     /// Where the newest note of `seq`, and its event, stand by now.
-    void placed(seq_t seq, seq_t note_at, const event_place& where) noexcept {
+    void placed(seq_t seq, seq_t note_at, const event_place& where, const file_place& file) noexcept {
         const auto it = all_.find(seq);
         if (it == all_.end()) return;
         count(it->second, -1);
         it->second.note_at = note_at;
         it->second.event = is_open(it->second.state) ? where : event_place{};
+        if (file.segment != no_seq) it->second.file = file;
         count(it->second, 1);
     }
     /// Closed letters below `seq` are remembered no more.

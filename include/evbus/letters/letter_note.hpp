@@ -52,6 +52,12 @@ struct event_place {
     friend bool operator==(const event_place&, const event_place&) = default;
 };
 
+/// Which commit of which file an event begins in; without segment: not known.
+struct file_place {
+    seq_t segment = no_seq;
+    std::uint64_t offset = 0;
+};
+
 /// The payload of a note's frame.
 [[nodiscard]] inline std::vector<std::byte> encode_note(const story& s, const event_place& where) {
     const std::size_t text = std::min(s.error.size(), max_error_bytes);

@@ -28,9 +28,7 @@ public:
         const int r = f.try_lock();
         if (r == -EAGAIN || (r == 0 && !f.is_at(path))) return std::nullopt;
         if (r < 0) evbus::detail::throw_errno(-r, operation, path);
-        // Only words for others: a full disk must not keep anybody out.
-        const std::string text = std::to_string(::getpid()) + " " + std::string(program) + "\n";
-        if (f.truncate(0) == 0) static_cast<void>(f.write_at(text.data(), text.size(), 0));
+        leave_word(f, std::to_string(::getpid()) + " " + std::string(program) + "\n");
         return lock_file(std::move(f));
     }
 
@@ -58,6 +56,15 @@ public:
 
 private:
     explicit lock_file(file f) : file_(std::move(f)) {}
+
+    /// Only words for others: a full disk must not keep anybody out. Left alone when they stand there already: a file
+    /// that is cut to nothing and written again costs some file systems milliseconds when it is closed.
+    static void leave_word(const file& f, const std::string& text) {
+        std::string there(text.size() + 1, '\0');
+        const std::int64_t n = f.read_at(there.data(), there.size(), 0);
+        if (n == static_cast<std::int64_t>(text.size()) && there.compare(0, text.size(), text) == 0) return;
+        if (f.truncate(0) == 0) static_cast<void>(f.write_at(text.data(), text.size(), 0));
+    }
 
     file file_; ///< closing it frees the lock
 };

@@ -78,17 +78,17 @@ inline std::optional<log::lock_file> journal::lock() {
     return std::nullopt;
 }
 
-inline void journal::take_note(seq_t at, story&& s, const event_place& where) {
+inline void journal::take_note(seq_t at, story&& s, const event_place& where, const file_place& file) {
     const seq_t seq = s.seq;
     if (const auto ours = pending_.find(seq); ours != pending_.end()) {
         if (is_open(s.state)) { // ours comes later, and counts
             ours->second.event.reset();
-            index_.placed(seq, at, where);
+            index_.placed(seq, at, where, file);
             return;
         }
         pending_.erase(ours);
     }
-    index_.set(std::move(s), at, where);
+    index_.set(std::move(s), at, where, file);
     news_.insert(seq);
 }
 
@@ -113,7 +113,7 @@ inline void journal::read_anew() {
 inline bool journal::walk_on() {
     if (place_.headless != no_seq) return false;
     journal_walk walk(*fs_, dir_, options_.bus, operation());
-    return walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where) { take_note(at, std::move(s), where); },
+    return walk.go_on(place_, [&](seq_t at, story&& s, const event_place& where, const file_place& file) { take_note(at, std::move(s), where, file); },
                       [&](seq_range r) { damaged_ += r.count(); }) == walk_end::reached;
 }
 
@@ -159,7 +159,7 @@ inline void journal::take_up_again(std::map<seq_t, staged>&& mine, const letter_
         if (now == nullptr && !p.event) continue; // it went with the files that it was in
         if (now != nullptr) p.event.reset();
         const event_place where = now != nullptr ? now->event : before.find(seq)->event;
-        index_.set(p.news, now != nullptr ? now->note_at : no_seq, where);
+        index_.set(p.news, now != nullptr ? now->note_at : no_seq, where, now != nullptr ? now->file : file_place{});
         news_.erase(seq);
         pending_.emplace(seq, std::move(p));
     }
@@ -201,17 +201,30 @@ inline owned_event journal::read(seq_t seq) const {
         return joiner.take(seqs);
     }
     const event_place& where = known->event;
-    log::log_reader in(*fs_, dir_.root, {options_.bus});
-    in.seek(where.at);
-    log::entry e;
-    for (seq_t at = where.at; at != where.at + where.frames; ++at) {
-        const log::step s = in.next(e, where.at + where.frames - 1);
-        if (s == log::step::failed) throw error(errc::io, {operation, dir_.root, in.failure()});
-        if (s == log::step::entry && e.kind != log::entry_kind::frame && e.range.count() == 0) {
-            --at; // told between two seqs
-            continue;
+    const std::string path = segment_path(dir_, known->file.segment);
+    if (known->file.segment != no_seq && reading_ != known->file.segment) {
+        reading_ = no_seq;
+        if (const int r = reader_.open(*fs_, path, options_.bus.seed()); r < 0) evbus::detail::throw_errno(-r, operation, path);
+        reading_ = known->file.segment;
+    }
+    reader_.refresh(); // the file may have grown since
+    log::commit_view c;
+    std::uint64_t offset = known->file.offset;
+    for (seq_t at = where.at; known->file.segment != no_seq && at != where.at + where.frames; offset = c.end()) {
+        const log::walk found = reader_.read(offset, c, std::size_t{16} << 10);
+        if (found == log::walk::failed) evbus::detail::throw_errno(reader_.os_error(), operation, path);
+        if (found != log::walk::commit) break;
+        std::span<const std::byte> rest = c.body;
+        log::raw_record r;
+        frame_view f;
+        bool goes_on = true;
+        while (goes_on && at != where.at + where.frames && take_record(rest, r)) {
+            if ((r.kind != log::record_kind::event && r.kind != log::record_kind::fragment) || parse_frame(r.body, f) != frame_fault::none) continue;
+            if (f.header.word < at) continue; // of an earlier letter
+            goes_on = f.header.word == at && joiner.add(f);
+            ++at;
         }
-        if (s != log::step::entry || e.kind != log::entry_kind::frame || e.seq() != at || !joiner.add(e.frame)) break;
+        if (!goes_on || c.header.last_seq < where.at) break;
     }
     if (!joiner.is_whole())
         throw error(errc::damaged, {operation, dir_.root, "its event is not whole at seq " + std::to_string(where.at) + " of the journal",

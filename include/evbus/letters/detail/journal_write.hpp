@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include <time.h>
 
@@ -134,9 +136,17 @@ inline int journal::append_some() {
     }
     if (const int r = append(*b); r < 0) return r;
     mark(probe::letter_written);
+    std::vector<std::pair<seq_t, std::uint64_t>> commits;
+    b->for_each_commit([&](const log::commit_header& h, std::span<const std::byte>) { commits.emplace_back(h.first_seq, h.place); });
+    auto commit = commits.begin();
     for (const placed& d : done) {
         pending_.erase(d.seq);
-        index_.placed(d.seq, d.note_at, d.event);
+        file_place file;
+        if (d.event.at >= commits.front().first) {
+            while (commit + 1 != commits.end() && (commit + 1)->first <= d.event.at) ++commit;
+            file = {place_.segment, commit->second};
+        }
+        index_.placed(d.seq, d.note_at, d.event, file);
     }
     return 0;
 }
