@@ -43,7 +43,11 @@ public:
         (void)fuzz::take_clock_looks();
         switch (in.byte() % 16) {
         case 0: in.patch(ring_->ctl_page().subspan(live_words)); break;
-        case 1: in.patch(ring_->entry_bytes(fuzz::known_number(in.byte()))); break;
+        case 1: {
+            const std::uint8_t choice = in.byte();
+            in.patch((choice & 0x80) != 0 ? ring_->latency_bytes(choice) : ring_->entry_bytes(fuzz::known_number(choice)));
+            break;
+        }
         case 2: set_frontier(in); break;
         case 3: join(in); break;
         case 4: leave(in); break;
@@ -251,6 +255,9 @@ std::vector<fuzz::bytes> fuzz::seeds() {
                           .byte(9)
                           .byte(2)
                           .done());
+        // A reader's counts, and the recorder's.
+        all.push_back(more().byte(1).byte(0x80 | 0x20).half(56).stretch("\xff\xff\xff\xff\xff\xff\xff\xff").byte(8).byte(6).byte(0).byte(0).half(9).byte(8).done());
+        all.push_back(more().byte(13).byte(1).byte(0x81).half(100).stretch("\xff\xff\xff\xff\xff\xff\xff\xff").byte(8).done());
         all.push_back(more()
                           .byte(2)
                           .byte(0)

@@ -60,6 +60,8 @@ public:
         for (unsigned choice = 0; choice < 64; ++choice) {
             const std::span<std::uint8_t> entry = entry_bytes(known_number(static_cast<std::uint8_t>(choice)));
             std::fill(entry.begin(), entry.end(), std::uint8_t{0});
+            const std::span<std::uint8_t> counts = latency_bytes(static_cast<std::uint8_t>(choice));
+            std::fill(counts.begin(), counts.end(), std::uint8_t{0});
         }
     }
 
@@ -84,6 +86,14 @@ public:
     }
     [[nodiscard]] std::span<std::uint8_t> entry_bytes(evbus::member_no n) const {
         return {reinterpret_cast<std::uint8_t*>(&at_->member(n)), sizeof(evbus::ring::member_entry)};
+    }
+
+    /// What a reader, or the recorder, counted: all but whose it is, so that it is shown.
+    [[nodiscard]] std::span<std::uint8_t> latency_bytes(std::uint8_t choice) const {
+        evbus::ring::latency_table& table = at_->latencies();
+        evbus::ring::latency_words* words = evbus::ring::latency_of(table, known_number(choice));
+        if (words == nullptr) words = (choice & 1) != 0 ? &table.durable : &table.written;
+        return {reinterpret_cast<std::uint8_t*>(words) + sizeof words->life, sizeof *words - sizeof words->life};
     }
 
 private:

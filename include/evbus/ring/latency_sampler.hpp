@@ -1,7 +1,7 @@
 // Which events of a reader are measured, from publish to here, and how.
 //
 // A clock read costs as much as a good part of an event, so not each is measured: the first one after the reader was
-// idle, and in a stream one of 64 to 191, at uneven distances so that no rhythm of the stream hides from it. Only what
+// idle, and in a stream one of 128 to 383, at uneven distances so that no rhythm of the stream hides from it. Only what
 // was published while the reader was there: what lay in the ring before says nothing of how fast it is.
 #pragma once
 
@@ -39,7 +39,7 @@ public:
     [[gnu::noinline]] void add(const clock_view& clock, std::int64_t published, std::int64_t now, std::uint64_t given) noexcept {
         chance_ = chance_ * 0x5851f42d4c957f2d + 1;
         last_ = given;
-        pause_ = 64 + (chance_ >> 57);
+        pause_ = 128 + (chance_ >> 56);
         looks_ = 0;
         if (published >= begun_) record_.add(clock.ns_between(published, now));
     }
