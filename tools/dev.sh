@@ -181,7 +181,7 @@ run_sweeps() {
     configure_debug
     targets=$(ninja -C "$trees/debug" -t targets all | sed -n 's/^\(tests\/sweep_[a-z_]*\):.*/\1/p')
     targets="$targets tests/log_fault tests/log_power tests/log_cursor_sweep tests/link_power tests/recorder_fault_sweep
-        tests/recorder_power"
+        tests/recorder_power tests/worker_property"
     # shellcheck disable=SC2086 # a list of words
     ninja -C "$trees/debug" ${JOBS:+-j "$JOBS"} --quiet $targets
     table=$trees/debug/sweep-table.txt

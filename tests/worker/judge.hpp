@@ -34,8 +34,8 @@ struct found_letter {
 
 class judge {
 public:
-    /// `most_announced`: events that one life may announce as repeats although nobody had them: what the life before
-    /// might have handled and not saved.
+    /// `most_announced`: how many fresh events may be announced as repeats although nobody had them: what a life that
+    /// did not end well might have handled and not saved.
     judge(const script& s, evbus::order o, std::uint64_t most_announced) : script_(s), order_(o), most_announced_(most_announced) {}
 
     /// An event that the worker has to handle.
@@ -58,20 +58,27 @@ public:
         const auto at = events_.find(l.seq);
         if (at == events_.end()) return complain(l, "is no event that was published for it");
         known& e = at->second;
+        e.story += " " + in_short(l);
         if (l.n != e.n) complain(l, "another event than was published there");
+        if (l.gave == verdict::skipped) return read_skipped(l, e);
         if (l.gave != verdict::rolls_back && !l.requeued && l.gave != script_.answer(l.seq, l.attempt)) complain(l, "the handler left its script");
         if (l.requeued) return read_requeued(l, e);
         if (l.attempt == 0 || l.attempt > e.fate.attempts) return complain(l, "one attempt too many");
         if (l.attempt > e.tried + 1) complain(l, "an attempt was left out");
         if (e.met && l.attempt <= e.met_attempt) read_repeat(l, e);
+        else if (e.skipped && !l.may_repeat) complain(l, "given in a batch before, and not announced");
         else if (l.may_repeat) read_false_alarm(l, e);
+        if (e.announced && !l.may_repeat) complain(l, "announced once, and not any more");
+        e.announced = e.announced || l.may_repeat;
         if (!e.met) read_first(l, e);
+        e.skipped = false;
         check_turn(l, e);
         e.met = true;
         e.met_attempt = std::max(e.met_attempt, l.attempt);
         e.met_life = l.life;
         if (l.gave == verdict::rolls_back) {
             rolled_.insert(l.life);
+            doubt();
             return;
         }
         e.tried = std::max(e.tried, l.attempt);
@@ -86,10 +93,18 @@ public:
 
     /// A life is over; this is what it left. `next` is the saved place, no_seq when none was saved.
     void life_over(unsigned life, bool clean, seq_t next, const std::map<seq_t, found_letter>& letters) {
+        const auto waits = [](const auto& l) { return !l.second.dead; };
         if (clean) last_clean_ = life;
+        if (!clean) doubt();
+        else if (std::none_of(letters.begin(), letters.end(), waits)) letters_in_doubt_ = false;
+        look_at(next, letters);
+    }
+    /// What is on disk while no worker lives.
+    void look_at(seq_t next, const std::map<seq_t, found_letter>& letters) {
         if (next < place_) complain(no_seq, "the saved place went back from " + std::to_string(place_) + " to " + std::to_string(next));
         place_ = next;
         for (auto& [seq, e] : events_) {
+            if (seq >= next || letters.count(seq) != 0) e.story += seq < next ? " | kept" : letters.count(seq) != 0 ? " | kept, not passed" : " | not passed";
             const auto letter = letters.find(seq);
             e.kept_attempts = letter != letters.end() && !letter->second.dead ? letter->second.attempts : 0;
             e.is_kept = letter != letters.end();
@@ -104,9 +119,9 @@ public:
             if (letter.dead) dead_.insert(seq);
     }
     /// After a last life that ended well with everything settled.
-    void all_over(seq_t head, const std::map<seq_t, found_letter>& letters) {
+    void all_over(const std::map<seq_t, found_letter>& letters) {
         if (!is_settled()) complain(*open_.begin(), "was never done with");
-        if (place_ != head) complain(no_seq, "the last place saved is " + std::to_string(place_) + ", the bus ends before " + std::to_string(head));
+        if (place_ <= events_.rbegin()->first) complain(no_seq, "the last place saved, " + std::to_string(place_) + ", is short of the last event");
         for (const auto& [seq, e] : events_) {
             const bool dead = letters.count(seq) != 0 && letters.at(seq).dead;
             const bool should = e.fate.dies && !e.back_handled;
@@ -136,11 +151,14 @@ private:
         std::uint64_t n = 0;
         std::size_t topic = 0;
         lives_test::fate fate;
+        std::string story{};            ///< every handling, in words
         bool met = false;               ///< the handler had it at least once
         std::uint32_t met_attempt = 0;  ///< the highest
         unsigned met_life = 0;          ///< the latest
         std::uint32_t tried = 0;        ///< highest attempt that the handler answered, but for rollbacks
         bool handled = false;
+        bool skipped = false;           ///< by a batch, and not given again so far
+        bool announced = false;         ///< as a possible repeat, once at least
         bool back_from_dead = false, back_handled = false;
         bool is_kept = false;           ///< among the letters when the last life was over
         std::uint32_t kept_attempts = 0;
@@ -163,11 +181,26 @@ private:
         if (e.is_kept && l.attempt <= e.kept_attempts) complain(l, "given again, though that attempt stood in the journal");
         if (!e.is_kept && l.seq < place_) complain(l, "given again, though the saved place was " + std::to_string(place_));
     }
-    /// Announced as a repeat, and is none.
+    /// Announced as a repeat, and is none: only what a life that did not end well might have handled may be that.
     void read_false_alarm(const line& l, const known& e) {
-        if (!may_announce(l.life)) return complain(l, "announced as a repeat, though the life before ended well");
-        if (e.is_kept || rolled_.count(l.life) != 0) return;
-        if (++alarms_[l.life] > most_announced_) complain(l, "announced as a repeat, behind all that may be one");
+        if (e.skipped || e.announced) return;
+        if (e.is_kept || l.attempt > 1) {
+            if (!letters_in_doubt_) complain(l, "announced as a repeat, and no life can have had it");
+        } else if (alarms_left_ == 0) {
+            complain(l, "announced as a repeat, behind all that may be one");
+        } else {
+            --alarms_left_;
+        }
+    }
+    void read_skipped(const line& l, known& e) {
+        e.skipped = true;
+        const std::set<seq_t>& waiting = open_of_[e.topic];
+        if (order_ != order::by_topic || waiting.empty() || *waiting.begin() >= l.seq) complain(l, "skipped, and nothing of its topic waits");
+    }
+    /// Somebody may have had what is not saved.
+    void doubt() {
+        alarms_left_ = most_announced_;
+        letters_in_doubt_ = true;
     }
     void read_requeued(const line& l, known& e) {
         if (!e.back_from_dead) return complain(l, "said to be requeued, and nobody did that");
@@ -201,21 +234,24 @@ private:
         }
         if (letter.attempts != 0 && letter.error != script::words(seq, letter.attempts)) complain(seq, "its letter says: " + letter.error);
     }
-    /// Whether repeats may be announced in `life`: not when the one before ended well, until it rolls back itself.
-    [[nodiscard]] bool may_announce(unsigned life) const { return rolled_.count(life) != 0 || last_clean_ + 1 != life; }
-
     void complain(seq_t seq, const std::string& what) {
         if (wrong_.size() < 8) wrong_.push_back("seq " + std::to_string(seq) + ": " + what);
     }
     void complain(const line& l, const std::string& what) {
-        complain(l.seq, what + " (life " + std::to_string(l.life) + ", attempt " + std::to_string(l.attempt) + ", " + to_string(l.gave) +
-                            (l.may_repeat ? ", may repeat" : "") + (l.requeued ? ", requeued" : "") + ")");
+        const auto at = events_.find(l.seq);
+        complain(l.seq, what + ":" + (at == events_.end() ? " " + in_short(l) : at->second.story));
+    }
+    /// "life 2: #1? retry": its second life's first attempt, announced as a possible repeat.
+    static std::string in_short(const line& l) {
+        return "[life " + std::to_string(l.life) + ": #" + std::to_string(l.attempt) + (l.may_repeat ? "? " : " ") + to_string(l.gave) +
+               (l.requeued ? ", requeued" : "") + "]";
     }
 
     lives_test::script script_;
     evbus::order order_;
     std::uint64_t most_announced_;
-    std::map<unsigned, std::uint64_t> alarms_; ///< by life
+    std::uint64_t alarms_left_ = 0;  ///< fresh events that may be announced though they are no repeats
+    bool letters_in_doubt_ = false;  ///< the same of letters
     std::map<seq_t, known> events_;
     std::set<seq_t> open_; ///< not done with
     std::map<std::size_t, std::set<seq_t>> open_of_; ///< by topic; without those that came back from the dead

@@ -59,7 +59,7 @@ TEST_CASE("judge: a life in which all goes well") {
         CHECK_FALSE(s.j.is_settled());
         s.gives(1, s.dies).gives(1, s.dies, 2).gives(1, s.dies, 3);
         CHECK(s.j.is_settled());
-        s.over(1, true, s.end).j.all_over(s.end, s.letters());
+        s.over(1, true, s.end).j.all_over(s.letters());
         CHECK(s.j.text() == "");
         CHECK(s.j.lines() == 8);
     }
@@ -78,7 +78,7 @@ TEST_CASE("judge: an event that was passed") {
 }
 TEST_CASE("judge: an event that was never done with") {
     scene s;
-    s.plain(1).gives(1, s.again).over(1, true, s.end, {}).j.all_over(s.end, {});
+    s.plain(1).gives(1, s.again).over(1, true, s.end, {}).j.all_over({});
     CHECK(s.found("was never done with"));
 }
 TEST_CASE("judge: a repeat that was not announced") {
@@ -118,12 +118,32 @@ TEST_CASE("judge: a life that goes back to a commit may repeat what it announces
 TEST_CASE("judge: an announcement where nothing can repeat, and more of them than can") {
     scene s;
     s.gives(1, s.a, 1, true);
-    CHECK(s.found("announced as a repeat, though"));
+    CHECK(s.found("behind all that may be one"));
     scene t;
     t.over(1, false, no_seq, {}).gives(2, t.a, 1, true);
     CHECK(t.j.text() == "");
     t.gives(2, t.b, 1, true);
     CHECK(t.found("behind all that may be one"));
+    scene u;
+    u.gives(1, u.again).gives(1, u.again, 2, true);
+    CHECK(u.found("no life can have had it"));
+}
+TEST_CASE("judge: an announcement that is forgotten at the next attempt") {
+    scene s;
+    s.over(1, false, no_seq, {}).gives(2, s.again, 1, true);
+    CHECK(s.j.text() == "");
+    s.gives(2, s.again, 2);
+    CHECK(s.found("announced once, and not any more"));
+}
+TEST_CASE("judge: what a batch skipped behind a failed event comes again, announced") {
+    scene s(order::by_topic);
+    s.gives(1, s.again).j.read(line{1, s.dies, s.dies, 1, false, false, verdict::skipped});
+    s.gives(1, s.again, 2).gives(1, s.dies, 1, true);
+    CHECK(s.j.text() == "");
+    scene t(order::by_topic);
+    t.gives(1, t.again).j.read(line{1, t.dies, t.dies, 1, false, false, verdict::skipped});
+    t.gives(1, t.again, 2).gives(1, t.dies);
+    CHECK(t.found("given in a batch before"));
 }
 TEST_CASE("judge: an attempt left out, and one too many") {
     scene s;
@@ -171,9 +191,9 @@ TEST_CASE("judge: a letter that waits on at the end, and a place short of it") {
     scene s;
     auto letters = s.letters();
     letters[s.again] = {.attempts = 1, .error = script::words(s.again, 1)};
-    s.all(1).over(1, true, s.dies, letters).j.all_over(s.end, letters);
+    s.all(1).over(1, true, s.dies, letters).j.all_over(letters);
     CHECK(s.found("still waits"));
-    CHECK(s.found("the last place saved is"));
+    CHECK(s.found("is short of the last event"));
 }
 TEST_CASE("judge: a place that went back") {
     scene s;
@@ -186,7 +206,7 @@ TEST_CASE("judge: what came back from the dead is handled once more, and only th
     CHECK_FALSE(s.j.is_settled());
     s.j.read(line{2, s.dies, s.dies, 1, false, true, verdict::next});
     CHECK(s.j.is_settled());
-    s.over(2, true, s.end, {}).j.all_over(s.end, {});
+    s.over(2, true, s.end, {}).j.all_over({});
     CHECK(s.j.text() == "");
     s.j.read(line{3, s.dies, s.dies, 1, false, true, verdict::next});
     CHECK(s.found("given twice"));

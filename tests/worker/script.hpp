@@ -19,8 +19,9 @@ enum class verdict : std::uint8_t {
     dead,
     throws,      ///< an exception, which means retry
     rolls_back,  ///< back to the last commit, the first time that a life meets the event
+    skipped,     ///< in a batch, behind an event of its topic that failed: not touched, it comes again
 };
-inline constexpr std::array verdict_names = {"next", "retry", "dead", "throws", "rolls-back"};
+inline constexpr std::array verdict_names = {"next", "retry", "dead", "throws", "rolls-back", "skipped"};
 [[nodiscard]] constexpr const char* to_string(verdict v) noexcept { return verdict_names[static_cast<std::size_t>(v)]; }
 
 /// How an event ends, and with which attempt.
