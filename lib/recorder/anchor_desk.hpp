@@ -44,6 +44,8 @@ public:
     void synced() noexcept;
     /// The other threads are gone. Answers what is not answered.
     void end() noexcept;
+    /// After that: the newest anchor that is on the disk.
+    [[nodiscard]] const std::optional<log::anchor>& newest() const noexcept { return newest_; }
 
 private:
     enum class stage : std::uint8_t { free, taken, written };

@@ -41,6 +41,25 @@ std::uint64_t hex_in(const ordered_json& j, const char* key) {
     return out;
 }
 
+ordered_json json_of(const log::anchor& a) {
+    ordered_json j;
+    j["seq"] = std::to_string(a.seq);
+    j["replay_from"] = std::to_string(a.place().walk_from);
+    j["reference"] = a.reference;
+    j["hash"] = a.content_hash ? ordered_json(evbus::detail::hex64(*a.content_hash)) : ordered_json(nullptr);
+    j["time_ns"] = std::to_string(a.time_ns);
+    return j;
+}
+
+log::anchor anchor_in(const ordered_json& j) {
+    log::anchor a{.seq = number_in<seq_t>(j, "seq"), .reference = j.at("reference").get<std::string>()};
+    if (!j.at("hash").is_null()) a.content_hash = hex_in(j, "hash");
+    const auto walk_from = number_in<seq_t>(j, "replay_from");
+    if (walk_from <= a.seq) a.walk_from = walk_from;
+    a.time_ns = number_in<std::int64_t>(j, "time_ns");
+    return a;
+}
+
 run_status status_in(const ordered_json& j) {
     const std::string text = j.at("status").get<std::string>();
     for (const run_status s : statuses)
@@ -105,6 +124,7 @@ std::string to_json(const manifest& m) {
     j["first_seq"] = text_of(m.first_seq);
     j["last_seq"] = text_of(m.last_seq);
     j["durable_seq"] = text_of(m.durable_seq);
+    if (m.knows_anchor) j["anchor"] = m.anchor ? json_of(*m.anchor) : ordered_json(nullptr);
     // A bus name or a reason may hold bytes that are no UTF-8: shown as U+FFFD, never thrown over.
     return j.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
@@ -130,6 +150,10 @@ std::optional<manifest> parse_manifest(const std::string& text) {
         m.last_seq = number_in<seq_t>(j, "last_seq");
         if (j.contains("durable_seq")) m.durable_seq = number_in<seq_t>(j, "durable_seq");
         if (m.run == 0) return std::nullopt;
+        if (const auto a = j.find("anchor"); a != j.end()) {
+            m.knows_anchor = true;
+            if (!a->is_null()) m.anchor = anchor_in(*a);
+        }
         return m;
     } catch (const ordered_json::exception&) {
         return std::nullopt;

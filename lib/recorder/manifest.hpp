@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evbus/ids.hpp>
+#include <evbus/log/anchors.hpp>
 #include <evbus/log/log_dir.hpp>
 
 #include <cstdint>
@@ -41,6 +42,8 @@ struct manifest {
     seq_t first_seq = no_seq; ///< first and last seq that this run wrote
     seq_t last_seq = no_seq;
     seq_t durable_seq = no_seq; ///< the last seq that was synced when this was saved
+    bool knows_anchor = false;  ///< `anchor` tells; else nobody looked
+    std::optional<log::anchor> anchor{}; ///< the newest one when this was saved, for the next start, which need not look for it
 };
 
 /// The id for a new run: its start time mixed with its pid; never 0.

@@ -99,7 +99,7 @@ struct recording::parts {
           mode(ctl.attachment()->description().raw.mode), dir{on.log_dir()},
           retains(files(), dir, on.id(), how), writes(open_log(on)) {
         mark(probe::record_recovered);
-        anchor = log::newest_anchor(files(), dir, {on.id()});
+        anchor = find_anchor(on);
         retains.anchored(anchor);
         check_not_behind(on, writes.next_seq());
         remember_epoch(on);
@@ -137,6 +137,16 @@ struct recording::parts {
         mark(probe::log_epoch_noted);
     }
 
+    /// What the last run knew of the log before it need not be looked through again.
+    [[nodiscard]] std::optional<log::anchor> find_anchor(const bus& on) const {
+        const loaded_manifests all = load_manifests(files(), dir);
+        const manifest* const last = all.runs.empty() || all.runs.back().id != on.id() || !all.runs.back().knows_anchor ? nullptr : &all.runs.back();
+        if (last == nullptr) return log::newest_anchor(files(), dir, {on.id()});
+        const seq_t looked_at = last->status == run_status::ended ? last->last_seq : last->first_seq;
+        const std::optional<log::anchor> newer = log::newest_anchor(files(), dir, {on.id()}, looked_at);
+        return newer ? newer : last->anchor;
+    }
+
     void begin_manifest(const bus& on) {
         loaded_manifests all = load_manifests(files(), dir);
         if (const int r = mark_crashed(files(), dir, all, writes.last_seq(), mode); r < 0)
@@ -152,6 +162,8 @@ struct recording::parts {
         run.version = library_version;
         run.first_seq = writes.next_seq();
         run.last_seq = run.durable_seq = writes.last_seq();
+        run.knows_anchor = true;
+        run.anchor = anchor;
         save();
     }
     void save() {
@@ -251,6 +263,7 @@ outcome recording::run(const std::atomic<bool>& stop) {
     }
     if (synced) anchors.synced();
     anchors.end();
+    p.run.anchor = anchors.newest();
     mark(probe::record_sealed);
     o.recorded = {first, p.writes.last_seq()};
     p.ctl.end(o.state);

@@ -311,6 +311,9 @@ TEST_CASE("anchor: the rules hold from one recorder to the next, and from one ri
         CHECK(put(on, at(7, "second run")) == "put");
         last = on.head();
     }
+    REQUIRE(w.runs().size() == 2);
+    CHECK_FALSE(w.runs()[0].anchor == w.runs()[1].anchor);
+    CHECK(w.runs()[1].anchor == newest_anchor(w.bus()));
     w.unlink_ring();
     const bus anew = w.bus();
     CHECK(anew.first_seq() >= last);
@@ -324,6 +327,35 @@ TEST_CASE("anchor: the rules hold from one recorder to the next, and from one ri
     CHECK(put(anew, at(pen.last(), "second ring")) == "put");
     CHECK(recorder.stop().state == recorder_state::ended);
     CHECK(anchors_in(w) == lines{"6 first run", "7 second run", std::to_string(pen.last()) + " second ring"});
+}
+
+TEST_CASE("anchor: a run that was killed leaves a manifest that knows less than its log; a log that lost its manifests is looked through") {
+    const world w;
+    const bus on = w.bus();
+    author pen(on, 1);
+    {
+        const recorder_process first(w);
+        publish_durably(on, pen, 10);
+        CHECK(put(on, at(3, "first")) == "put");
+        CHECK(first.end() == 0);
+    }
+    {
+        const recorder_process second(w);
+        publish_durably(on, pen, 10);
+        CHECK(put(on, at(8, "second")) == "put");
+        second.kill();
+    }
+    CHECK(w.runs().back().anchor->reference == "first"); // what it knew when it began
+    {
+        recorder_thread third(on);
+        CHECK(put(on, at(7)) == "goes back");
+    }
+    CHECK(w.runs().back().anchor->reference == "second");
+    CHECK(recorder::parse_manifest(recorder::to_json(w.runs().back()))->anchor == w.runs().back().anchor);
+    for (const recorder::manifest& m : w.runs()) std::filesystem::remove(log::log_dir{w.log_dir()}.runs() + "/" + recorder::manifest_name(m.run));
+    recorder_thread last(on);
+    CHECK(put(on, at(7)) == "goes back");
+    CHECK(put(on, at(9)) == "put");
 }
 
 TEST_CASE("anchor: whatever stands in the mailbox, the recorder takes nothing that it would not be told, and goes on") {

@@ -86,14 +86,16 @@ void each_anchor(log_reader& in, const std::string& dir, seq_t end, Take&& take)
 }
 
 /// The newest anchor of a log; nothing when there is none. Looks at the newest segment first, of which, while it
-/// grows, all is read. Throws what log_reader throws, and errc::io.
-[[nodiscard]] inline std::optional<anchor> newest_anchor(file_system& fs, const log_dir& dir, const reader_options& how = {}) {
+/// grows, all is read; and at none that ends before `not_below`, for who knows that nothing new stands there. Throws
+/// what log_reader throws, and errc::io.
+[[nodiscard]] inline std::optional<anchor> newest_anchor(file_system& fs, const log_dir& dir, const reader_options& how = {},
+                                                         seq_t not_below = no_seq) {
     log_reader in = detail::open_for_anchors(fs, dir, how);
     segment_list segments(fs, dir);
     if (const int r = segments.refresh(); r < 0) evbus::detail::throw_errno(-r, "look for anchors", dir.segments());
     std::optional<anchor> found;
     seq_t end = max_seq;
-    for (std::size_t i = segments.firsts().size(); i-- > 0 && !found;) {
+    for (std::size_t i = segments.firsts().size(); i-- > 0 && !found && end > not_below;) {
         const seq_t first = segments.firsts()[i];
         in.seek(first);
         // What stands behind the last seq of a segment comes before the first one of the next.
