@@ -4,7 +4,9 @@
 
 #include "lib/log/log.hpp"
 
+#include <evbus/log/newest_search.hpp>
 #include <evbus/log_walk.hpp>
+#include <evbus/newest_topics.hpp>
 
 #include <array>
 #include <cstring>
@@ -123,6 +125,32 @@ std::uint64_t step_once(evbus::log_walk& walk, seq_t seq) {
     return walk.log().next(e) == log::step::entry && e.seq() == seq ? 0 : 1;
 }
 
+/// How many of the newest events of `expected` topics are missing or too many, found from the log's end.
+std::uint64_t find_newest(evbus::log_walk& walk, const std::string& dir, evbus::filter_set wanted, std::uint64_t expected) {
+    wanted.remember();
+    const evbus::header_filter any;
+    evbus::newest_topics found(wanted, any);
+    log::newest_search search(log::posix(), {dir}, walk.log(), wanted, any, found);
+    const seq_t last = walk.log().last_seq();
+    search.run(last, 0);
+    const evbus::newest_pick pick = found.pick(last);
+    walk.want_only(&pick.ranges);
+    evbus::delivery deliver;
+    std::uint64_t given = 0;
+    const auto on_event = [&](const evbus::event& e) { given += pick.wants(e) ? 1U : 0U; };
+    const auto on_gap = [](const evbus::gap&) {};
+    seq_t next = pick.begin;
+    while (walk.poll(next, evbus::max_seq, wanted, deliver, on_event, on_gap, [](const auto&) {}, {.max_events = 4096}) ==
+           evbus::log_rest::limits) {}
+    return (given > expected ? given - expected : expected - given) + deliver.account().lost();
+}
+
+evbus::filter_set hundred_topics() {
+    std::vector<std::string> names;
+    for (int t = 0; t < 100; ++t) names.push_back("md.trade.S" + std::to_string(1000 + 10 * t));
+    return evbus::filter_set(names);
+}
+
 class warm_log {
 public:
     warm_log(std::string parent, std::uint64_t events) : parent_(std::move(parent)), events_(events) {}
@@ -137,13 +165,20 @@ private:
     std::unique_ptr<asked_log> made_;
 };
 
-candidate asking(const char* name, const std::shared_ptr<warm_log>& log, const question& q) {
+using question_of_log = std::function<std::uint64_t(evbus::log_walk& walk, const asked_log& of)>;
+
+candidate asking_of(const char* name, const std::shared_ptr<warm_log>& log, const question_of_log& q) {
     return {name, [=]() -> sample {
                 const asked_log& of = log->get();
                 const shared<cost> c;
-                const quiet ran = run_together({{place::second, [&] { *c = ask(of, q); }}});
+                const quiet ran = run_together({{place::second, [&] {
+                                                     *c = ask(of, [&](evbus::log_walk& w) { return q(w, of); });
+                                                 }}});
                 return {{c->ms, c->mib, c->reads}, c->lost, ran};
             }};
+}
+candidate asking(const char* name, const std::shared_ptr<warm_log>& log, const question& q) {
+    return asking_of(name, log, [q](evbus::log_walk& walk, const asked_log&) { return q(walk); });
 }
 
 } // namespace
@@ -171,6 +206,12 @@ std::vector<experiment> queries(const options& how) {
         w.log().seek_time(static_cast<std::int64_t>(events) * 600);
         return step_once(w, events * 6 / 10);
     });
+    const auto newest = asking_of("the newest of 100 topics", log, [](evbus::log_walk& w, const asked_log& of) {
+        return find_newest(w, of.dir.path(), hundred_topics(), 100);
+    });
+    const auto newest_of_all = asking_of("the newest of all topics", log, [](evbus::log_walk& w, const asked_log& of) {
+        return find_newest(w, of.dir.path(), evbus::filter_set(), topics * 9 / 10 + 3); // a tenth never comes; three are not of md.trade
+    });
     std::vector<experiment> all{
         {"rare_topic", "100 events of one topic out of 10 million", metrics, {everything, rare},
          {{"by its topic", "time", judged::ratio, 0.02}, {"by its topic", "read", judged::value, 4}}},
@@ -178,6 +219,8 @@ std::vector<experiment> queries(const options& how) {
          {{"by its value", "time", judged::ratio, 0.02}, {"by its value", "read", judged::value, 8}}},
         {"places", "the end, a seq and a time of 10 million events", metrics, {everything, last, seq, time},
          {{"the last ten", "reads", judged::value, 20}, {"a seq", "reads", judged::value, 20}, {"a time", "reads", judged::value, 20}}},
+        {"newest", "the newest event of each topic, of 10 million events of 903 topics", metrics, {everything, newest, newest_of_all},
+         {{"the newest of 100 topics", "time", judged::ratio, 0.02}, {"the newest of all topics", "time", judged::ratio, 0.02}}},
     };
     for (experiment& e : all) e.spins = false;
     return all;

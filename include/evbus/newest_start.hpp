@@ -39,7 +39,7 @@ inline newest_pick find_newest(const bus& on, ring_walk& ring, log_walk* log, se
         whole = on.slots();
         end = limit;
     } else if (limit < top && limit + 1 < in_ring.first) {
-        topics.note_gap(limit + 1);
+        topics.not_searched({limit + 1, in_ring.first - 1});
     }
     if (limit != no_seq && !topics.is_complete()) {
         log::newest_search search(log::posix(), {on.log_dir()}, log->log(), ring.wanted, ring.headers, topics);

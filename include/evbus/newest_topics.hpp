@@ -120,6 +120,11 @@ public:
     }
     /// Something stands at or behind `first` that nobody can be given.
     void note_gap(seq_t first) noexcept { first_gap_ = std::min(first_gap_, first); }
+    /// Nobody knows what stands there: it is to be read.
+    void not_searched(seq_range range) {
+        note_gap(range.first);
+        unknown_.push_back(range);
+    }
     [[nodiscard]] bool has_open() const noexcept { return deliver_.has_open(); }
 
     /// The stretch is over; an event that is open now is open at the end of all that is searched. `at_top`: so are
@@ -140,6 +145,7 @@ public:
     void clear() {
         topics_.clear();
         recent_.fill(nullptr);
+        unknown_.clear();
         loose_.clear();
         deliver_ = joiner();
         first_gap_ = open_from_ = max_seq;
@@ -175,9 +181,12 @@ public:
             out.newest.emplace(name, t.event.last);
             out.ranges.push_back(t.event);
         }
+        out.ranges.insert(out.ranges.end(), unknown_.begin(), unknown_.end());
         out.ranges.push_back({std::min(open_from_, after), max_seq});
         std::sort(out.ranges.begin(), out.ranges.end(), [](const seq_range& a, const seq_range& b) { return a.first < b.first; });
-        out.begin = out.ranges.front().first;
+        out.begin = std::min(open_from_, after);
+        for (const auto& [name, t] : topics_)
+            if (out.newest.contains(name)) out.begin = std::min(out.begin, t.event.first);
         if (!each_named([](const topic_state& t) { return t.event.last != no_seq; })) out.begin = std::min(out.begin, first_gap_);
         return out;
     }
@@ -246,6 +255,7 @@ private:
     std::map<std::uint16_t, loose_part> loose_;    ///< by publisher: parts of an event whose end was not met yet either
     delivery deliver_ = joiner();
     seq_t complete_from_ = max_seq;
+    std::vector<seq_range> unknown_;
     seq_t first_gap_ = max_seq;
     seq_t open_from_ = max_seq; ///< events that are not whole at the top begin there or later
 };

@@ -4,6 +4,8 @@
 
 #include "lib/log/compress.hpp"
 
+#include "tests/support/failing_fs.hpp"
+
 #include <evbus/log/newest_search.hpp>
 
 #include <algorithm>
@@ -175,4 +177,66 @@ TEST_CASE("newest: a table that was cut, and compressed segments, find the same"
             check_same(find(t.dir, q, limit), expect(whole.dir(), q, limit));
         }
     }
+}
+
+TEST_CASE("newest: a deleted segment, a flipped bit: what was found is whole, and what hides something newer is told") {
+    random_source random;
+    CAPTURE(random.seed());
+    for (int i = 0; i < logs(6); ++i) {
+        test_log t(100'000);
+        random_log made(random, t, 4);
+        const seq_t last = last_seq(t.dir);
+        const unindexed_copy before(t);
+        const newest_answer sound = expect(before.dir(), {}, last);
+        if (random.one_in(2)) t.remove(random.below(t.segments().size() - 1));
+        else
+            for (int k = 0; k < 3; ++k) t.flip_bit(random.below(t.segments().size()), 8 * 200 + random.below(8 * 50'000));
+        const seq_t now = last_seq(t.dir); // a break at the very end is nothing yet, and no gap
+        const newest_answer got = find(t.dir, {}, now);
+        for (const std::string& l : got.given) { // each is an event of the log, with nothing of its topic behind it but in gaps
+            const seq_t seq = std::strtoull(l.c_str() + l.find('-') + 1, nullptr, 10);
+            const std::string topic = l.substr(l.find(' '), l.find(' ', l.find(' ') + 1) - l.find(' ') + 1);
+            for (const std::string& s : sound.given) {
+                if (s.find(topic) == std::string::npos) continue;
+                const seq_t newest = std::strtoull(s.c_str() + s.find('-') + 1, nullptr, 10);
+                CHECK(seq <= newest);
+                if (seq < newest && newest <= now) CHECK_MESSAGE(!got.gaps.empty(), l, " for ", s);
+            }
+        }
+    }
+}
+
+TEST_CASE("newest: whichever call fails, it says so or finds the same") {
+    random_source random;
+    CAPTURE(random.seed());
+    test_log t(100'000);
+    random_log made(random, t, 2);
+    const seq_t last = last_seq(t.dir);
+    const newest_answer sound = find(t.dir, {}, last);
+    int said = 0, same = 0;
+    for (int k = 1;; ++k) {
+        evbus_test::failing_file_system files(k, evbus_test::fault::once, EIO, evbus_test::calls::opens | evbus_test::calls::reads | evbus_test::calls::looks);
+        try {
+            log_walk walk(files, t.dir, {test_bus});
+            filter_set wanted;
+            const header_filter headers;
+            newest_topics topics(wanted, headers);
+            log::newest_search search(files, {t.dir}, walk.log(), wanted, headers, topics);
+            search.run(last, lap);
+            const newest_pick pick = topics.pick(last);
+            bool fine = pick.newest.size() <= sound.given.size();
+            for (const auto& [topic, seq] : pick.newest)
+                fine = fine && std::any_of(sound.given.begin(), sound.given.end(), [&, seq = seq](const std::string& l) {
+                           return l.find("-" + std::to_string(seq) + " ") != std::string::npos;
+                       });
+            CHECK(fine);
+            same += pick.newest.size() == sound.given.size() ? 1 : 0;
+        } catch (const error& e) {
+            ++said;
+            CHECK(std::string(e.what()).size() > 20);
+        }
+        if (!files.reached()) break;
+    }
+    CHECK(said > 0);
+    CHECK(same > 0);
 }

@@ -4,8 +4,11 @@
 
 #include <evbus/delivery.hpp>
 #include <evbus/filter.hpp>
+#include <evbus/log/anchors.hpp>
 #include <evbus/log/epochs.hpp>
+#include <evbus/log/newest_search.hpp>
 #include <evbus/log_walk.hpp>
+#include <evbus/newest_events.hpp>
 
 #include <algorithm>
 #include <ctime>
@@ -37,11 +40,29 @@ public:
         case evbus::from::kind::seq: next_ = where.place().walk_from; break;
         case evbus::from::kind::epoch: next_ = last_creation(dir); break;
         case evbus::from::kind::time: next_ = walk_.log().seek_time(where.ns()); break;
+        case evbus::from::kind::newest: begin_at_newest(dir, wanted.headers, where.first_seq()); break;
+        case evbus::from::kind::anchor:
+            next_ = std::max<seq_t>(walk_.log().first_seq(), 1);
+            if (const auto newest = evbus::log::newest_anchor(evbus::log::posix(), {dir}, {in.id()})) {
+                begin_ = newest->place();
+                next_ = begin_.walk_from;
+            }
+            break;
         }
     }
     rest poll(sink& to, seq_t last) override {
+        if (newest_ && next_ > newest_->pick().top) {
+            walk_.want_only(nullptr);
+            newest_.reset();
+        }
         const auto on_event = [&](const evbus::event& e) { to.event(e); };
         const auto on_gap = [&](const evbus::gap& g) { to.gap(g); };
+        if (!newest_) return walk(on_event, on_gap, last);
+        const rest how = walk(newest_->give_to(on_event, deliver_), on_gap, std::min(last, newest_->pick().top));
+        return how == rest::end && next_ > newest_->pick().top ? rest::more : how;
+    }
+    template <class OnEvent, class OnGap>
+    rest walk(OnEvent on_event, const OnGap& on_gap, seq_t last) {
         const auto no_member = [](const evbus::log::member_info&) {};
         switch (walk_.poll(next_, std::min(last, source_->limit()), wanted_, deliver_, on_event, on_gap, no_member, {.max_events = 4096})) {
         case evbus::log_rest::limits: return rest::more;
@@ -58,29 +79,46 @@ public:
     }
     seq_t next() const override { return next_; }
     std::uint64_t headless() const override { return deliver_.account().headless; }
-    evbus::cursor_place place() const override { return {next_, deliver_.has_open() ? deliver_.oldest_open() : next_}; }
+    evbus::cursor_place place() const override {
+        if (next_ < begin_.next) return begin_;
+        return {next_, deliver_.has_open() ? deliver_.oldest_open() : next_};
+    }
     std::string failure() const override { return const_cast<evbus::log_walk&>(walk_).log().failure(); }
     void add_to(read_counts& sum) const override {
         const evbus::log::read_stats s = const_cast<evbus::log_walk&>(walk_).log().stats();
         sum.from_log += deliver_.account().events;
         sum.voids += deliver_.account().voids;
-        sum.log_bytes += s.bytes;
-        sum.log_reads += s.reads;
+        sum.log_bytes += s.bytes + searched_.bytes;
+        sum.log_reads += s.reads + searched_.reads;
         sum.log_commits += s.commits;
     }
 
 private:
+    void begin_at_newest(const std::string& dir, const evbus::header_filter& headers, seq_t up_to) {
+        const seq_t top = std::min({up_to, source_->limit(), walk_.log().last_seq()});
+        evbus::newest_topics topics(wanted_, headers);
+        evbus::log::newest_search search(evbus::log::posix(), {dir}, walk_.log(), wanted_, headers, topics);
+        search.run(top, source_->grows() ? source_->longest_event() : 0);
+        searched_ = search.stats();
+        newest_.emplace(topics.pick(top));
+        walk_.want_only(&newest_->pick().ranges);
+        next_ = newest_->pick().begin;
+    }
+
     log_source* source_;
     evbus::log_walk walk_;
     evbus::filter_set wanted_;
     evbus::delivery deliver_;
+    evbus::cursor_place begin_{}; ///< before it, what is read is read for the sake of what ends behind it
+    std::optional<evbus::newest_events> newest_; ///< until all of them were given
+    evbus::log::read_stats searched_;            ///< to find them
     seq_t next_ = 1;
 };
 
 } // namespace
 
-log_source::log_source(const std::string& dir, std::string bus_name, bool awaits_ring, event_filter wanted)
-    : dir_(dir), bus_name_(std::move(bus_name)), awaits_ring_(awaits_ring), wanted_(std::move(wanted)),
+log_source::log_source(const std::string& dir, std::string bus_name, bool awaits_ring, event_filter wanted, bool grows)
+    : dir_(dir), bus_name_(std::move(bus_name)), awaits_ring_(awaits_ring), grows_(grows), wanted_(std::move(wanted)),
       log_(evbus::log::posix(), dir), names_(dir, log_.bus(), nullptr) {
     look_for_bus();
 }

@@ -34,14 +34,13 @@ public:
     newest_search(file_system& fs, log_dir dir, log_reader& log, filter_set& wanted, const header_filter& headers, newest_topics& into)
         : fs_(&fs), segments_(fs, std::move(dir)), log_(&log), wanted_(&wanted), headers_(&headers), into_(&into) {}
 
-    /// Looks at what the log has up to `limit`. Of the last `whole` seqs there nothing is passed over, so that it is
+    /// Looks at what the log has up to `limit`, a seq that it holds. Of the last `whole` seqs there nothing is passed over, so that it is
     /// known which large events have begun there and go on behind it. Throws errc::io when it cannot be read,
     /// too_large for too many topics.
     void run(seq_t limit, std::uint64_t whole) {
-        const seq_t last = log_->last_seq();
         if (const int r = segments_.refresh(); r < 0) evbus::detail::throw_errno(-r, operation, segments_.dir().segments());
-        if (last == no_seq || segments_.empty()) return;
-        limit_ = std::min(limit, last);
+        if (limit == no_seq || segments_.empty()) return;
+        limit_ = limit;
         const std::vector<seq_t>& firsts = segments_.firsts();
         if (whole != 0) walk(std::max(limit_ - std::min(limit_ - 1, whole - 1), firsts.front()), limit_, true);
         bool is_top = true;
@@ -80,7 +79,7 @@ private:
         const std::string path = segment_path(segments_.dir(), first);
         if (const int r = in.open(*fs_, path, log_->bus().seed()); r < 0) {
             if (r != -ENOENT) evbus::detail::throw_errno(-r, operation, path);
-            return into_->note_gap(first); // deleted meanwhile
+            return into_->not_searched({first, end}); // deleted meanwhile
         }
         segment_footer footer;
         const bool sealed = footer.open(in.source(), first, log_->bus().seed());
