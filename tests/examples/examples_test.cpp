@@ -1,43 +1,13 @@
 // The examples of docs/examples, run as a newcomer would: with nothing of evbus on the machine before.
-#include "tests/support/process.hpp"
-
-#include <evbus/ring/create.hpp>
+#include "tests/examples/clean_machine.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <csignal>
-#include <filesystem>
 #include <string>
 
-namespace {
-
-/// The buses of the examples have fixed names; their logs go below a directory of our own.
-class clean_machine {
-public:
-    explicit clean_machine(std::string bus) : bus_(std::move(bus)), home_(std::filesystem::temp_directory_path() / ("evbus-example-" + bus_)) {
-        clear();
-    }
-    ~clean_machine() { clear(); }
-
-    [[nodiscard]] support::finished run(const std::string& example) const {
-        return support::process({std::string(EVBUS_BUILD_DIR) + "/docs/examples/example_" + example},
-                                {.environment = {"XDG_STATE_HOME=" + home_.string(), "HOME=" + home_.string()}})
-            .wait();
-    }
-
-private:
-    void clear() const {
-        evbus::ring::unlink_object(evbus::ring::ring_object(bus_));
-        for (const std::string& ctl : evbus::ring::ctl_objects(bus_)) evbus::ring::unlink_object(ctl);
-        std::filesystem::remove_all(home_);
-        std::filesystem::remove_all("/var/lib/evbus/" + bus_);
-    }
-    std::string bus_;
-    std::filesystem::path home_;
-};
-
-} // namespace
+using examples_test::clean_machine;
 
 TEST_CASE("examples: what the publisher says the subscriber shows") {
     const clean_machine machine("hello");
