@@ -44,7 +44,7 @@ struct worker_options {
     evbus::thrown thrown = evbus::thrown::restarts;
     restart_policy restart = evbus::restart::bounded{};
     retry_policy retry{};                   ///< attempts 1-1000, factor 1-1000, jitter 0-1
-    save_policy save{};                     ///< events 1-2^32, every 0 s-1 h
+    save_policy save{};                     ///< events 1-2^32, every 0 s-1 h, ahead 0-2^32
     std::size_t batch = 64;                 ///< events given at once to a handler that takes batches, 1-65,536
     std::size_t batch_bytes = std::size_t{16} << 20;        ///< and of their payloads; the one that passes it is the last
     std::uint64_t max_dead_bytes = std::uint64_t{1} << 30;    ///< of dead letters; then it ends with errc::letters_full
@@ -118,6 +118,7 @@ inline void check_options(const worker_options& o) {
     if (o.save.events < 1 || o.save.events > std::uint64_t{1} << 32)
         refuse_option(o, "save.events", std::to_string(o.save.events), "use 1 to 4294967296");
     if (o.save.every < nanoseconds(0) || o.save.every > longest_save) refuse_option(o, "save.every", ns(o.save.every), "use 0 s to an hour");
+    if (o.save.ahead > std::uint64_t{1} << 32) refuse_option(o, "save.ahead", std::to_string(o.save.ahead), "use 0 to 4294967296");
     if (o.batch < 1 || o.batch > 65'536) refuse_option(o, "batch", std::to_string(o.batch), "use 1 to 65536");
     if (o.batch_bytes < 1) refuse_option(o, "batch_bytes", "0", "use at least 1");
     if (o.max_dead_bytes < 1) refuse_option(o, "max_dead_bytes", "0", "use at least 1");

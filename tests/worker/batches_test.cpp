@@ -108,7 +108,7 @@ TEST_CASE("batches: what is returned holds for all of which nothing was said") {
 TEST_CASE("batches: a rollback gives the batch again, announced; stop ends behind it") {
     batch_stage s;
     s.how.batch = 3;
-    s.how.save = {.events = 3, .every = 1h};
+    s.how.save = {.events = 3, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 7);
     int left = 1;
     worker w = s.start_batches([&](event_batch& b) {

@@ -73,7 +73,7 @@ TEST_CASE("gaps: what stands before one is handled first, in a batch as well") {
     s.publish_numbers(1, 5);
     std::atomic<bool> go{false}, entered{false};
     lines order;
-    s.how.save = {.events = 1000, .every = 1h};
+    s.how.save = {.events = 1000, .every = 1h, .ahead = 0};
     s.how.on_gap = [&](const gap&) { return order.emplace_back("gap"), at_gap::stop; };
     const auto note = [&](const event& e) {
         order.emplace_back(e.text());

@@ -25,7 +25,7 @@ std::optional<worker_error> failure_of(worker& w) {
 
 TEST_CASE("worker: an exception goes back to the place saved last, and what was given since is announced") {
     stage s;
-    s.how.save = {.events = 4, .every = 1h};
+    s.how.save = {.events = 4, .every = 1h, .ahead = 0};
     s.how.restart = restart::once{};
     s.publish_numbers(1, 8);
     bool thrown_once = false;
@@ -43,7 +43,7 @@ TEST_CASE("worker: an exception goes back to the place saved last, and what was 
 
 TEST_CASE("worker: a rollback does the same") {
     stage s;
-    s.how.save = {.events = 1000, .every = 1h};
+    s.how.save = {.events = 1000, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 3);
     int left = 2;
     worker w = s.start([&](const event& e, const attempt&) { return e.text() == "3" && left-- > 0 ? rollback : next; });

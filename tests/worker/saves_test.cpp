@@ -10,7 +10,7 @@ namespace calls = evbus_test::calls;
 
 TEST_CASE("worker: the place is saved after so many events") {
     stage s;
-    s.how.save = {.events = 10, .every = 1h};
+    s.how.save = {.events = 10, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 25);
     lines saved;
     worker w = s.start([&](const event& e, const attempt&) {
@@ -30,7 +30,7 @@ TEST_CASE("worker: the place is saved after so many events") {
 
 TEST_CASE("worker: after each event, if it is told so") {
     stage s;
-    s.how.save = {.events = 1, .every = 1h};
+    s.how.save = {.events = 1, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 5);
     worker w = s.start([&](const event& e, const attempt&) {
         CHECK(s.saved().place.next == e.seq());
@@ -54,7 +54,7 @@ TEST_CASE("worker: what was handled is saved in time although nothing else comes
 
 TEST_CASE("worker: who holds things back writes them out before the place is saved") {
     stage s;
-    s.how.save = {.events = 3, .every = 1h};
+    s.how.save = {.events = 3, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 7);
     lines held, written;
     std::string where;
@@ -74,7 +74,7 @@ TEST_CASE("worker: who holds things back writes them out before the place is sav
 
 TEST_CASE("worker: what before_save throws is a save that failed") {
     stage s;
-    s.how.save = {.events = 3, .every = 1h};
+    s.how.save = {.events = 3, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 7);
     s.how.before_save = [] { throw std::runtime_error("no database"); };
     worker w = s.start();
@@ -85,7 +85,7 @@ TEST_CASE("worker: what before_save throws is a save that failed") {
 
 TEST_CASE("worker: a failed save ends it, and the next life is told what may be a repeat") {
     stage s;
-    s.how.save = {.events = 4, .every = 1h};
+    s.how.save = {.events = 4, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 10);
     failing_file_system files(0, evbus_test::fault::once, ENOSPC, calls::renames);
     s.files = &files;
@@ -109,7 +109,7 @@ TEST_CASE("worker: a failed save ends it, and the next life is told what may be 
 
 TEST_CASE("worker: told to go on, it saves again, and handles no more than was announced until that succeeds") {
     stage s;
-    s.how.save = {.events = 4, .every = 1h};
+    s.how.save = {.events = 4, .every = 1h, .ahead = 0};
     s.publish_numbers(1, 10);
     failing_file_system files(0, evbus_test::fault::for_good, ENOSPC, calls::changes);
     s.files = &files;
@@ -137,7 +137,7 @@ TEST_CASE("worker: after a sync that failed, and told to go on, it begins anew a
     for (const unsigned which : {calls::dir_syncs, calls::datasyncs}) {
         stage s;
         CAPTURE(which);
-        s.how.save = {.events = 4, .every = 1h};
+        s.how.save = {.events = 4, .every = 1h, .ahead = 0};
         s.publish_numbers(1, 10);
         failing_file_system files(0, evbus_test::fault::once, EIO, which);
         s.files = &files;
@@ -160,4 +160,45 @@ TEST_CASE("worker: after a sync that failed, and told to go on, it begins anew a
         CHECK(plain == lines{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"});
         CHECK(repeats.size() <= 4);
     }
+}
+
+TEST_CASE("worker: while the disk is slower than the events it goes on, as far ahead as it has announced") {
+    /// Lets a save begin, and not come to its end before it is told so.
+    class slow_disk final : public evbus_test::passing_file_system {
+    public:
+        using passing_file_system::passing_file_system;
+        int sync_dir(const std::string& p) noexcept override {
+            wait_until([&] { return free.load(); });
+            return passing_file_system::sync_dir(p);
+        }
+        std::atomic<bool> free{true};
+    } files{log::posix()};
+    stage s(4096);
+    s.files = &files;
+    s.how.save = {.events = 10, .every = 1h, .ahead = 200};
+    worker w = s.start();
+    // Saves at full speed: what is promised grows, for handling waits for them.
+    int next = 1;
+    wait_until([&] {
+        s.publish_numbers(next, next + 99);
+        next += 100;
+        s.until(static_cast<std::size_t>(next - 1));
+        return s.saved().notes.may_repeat >= 40 || next > 3000;
+    });
+    files.free = false;
+    s.publish_numbers(next, next + 999);
+    // It comes to rest somewhere, no further ahead of the place on disk than the file says.
+    std::size_t before = 0;
+    wait_until([&] {
+        ::usleep(20'000);
+        return s.given().size() == std::exchange(before, s.given().size());
+    });
+    const log::saved_cursor on_disk = s.saved();
+    CHECK(s.given().size() <= on_disk.place.next - 1 + on_disk.notes.may_repeat);
+    CHECK(on_disk.notes.may_repeat <= 200);
+    files.free = true;
+    s.until(static_cast<std::size_t>(next + 999));
+    CHECK(end_of(w) == "");
+    CHECK(s.given().size() == static_cast<std::size_t>(next + 999));
+    CHECK(s.saved().notes.may_repeat == 0);
 }

@@ -9,10 +9,14 @@
 namespace evbus {
 inline namespace v1 {
 
-/// When the place is saved. `events` also bounds how many may be handled again after a crash.
+/// When the place is saved, and how many events may be handled again after a crash: `events`, or a few times as many
+/// while they come faster than the disk saves, up to `ahead`.
 struct save_policy {
     std::uint64_t events = 1000;                 ///< after so many; 1: after each
     std::chrono::nanoseconds every{100'000'000}; ///< what was handled is saved this long after the save before
+    /// While a save takes longer than `events` of them, handling goes on, up to so many beyond the place on disk; they
+    /// are announced before. Not more than `events`: handling waits for each save.
+    std::uint64_t ahead = 1'000'000;
 };
 
 namespace work {

@@ -32,6 +32,7 @@ public:
     letter_desk(const bus& on, const worker_options& o, const log::cursor_notes& known, seq_t known_below, log::file_system& fs)
         : policy_(o.retry), by_topic_(o.order == order::by_topic), known_below_(known_below), schedule_(o.order),
           journal_(letters::journal::open(fs, {on.log_dir()}, o.cursor, journal_options_of(on, o))) {
+        if (journal_.last() == no_seq) known_below_ = no_seq; // there never was a letter
         if (journal_.last() < known.letters)
             throw error(errc::damaged, {"start worker " + o.cursor, journal_.path(),
                                         "it ends at " + std::to_string(journal_.last()) + ", and the cursor remembers letters up to " + std::to_string(known.letters),
@@ -98,9 +99,12 @@ public:
         s.error = text;
         settle(s, is_dead, now);
         change(s);
-        unsure_.erase(seq);
-        if (s.state == letters::letter_state::waiting) schedule_.again(seq, s.due_ns, s.attempts);
-        else schedule_.done(seq);
+        if (s.state == letters::letter_state::waiting) {
+            schedule_.again(seq, s.due_ns, s.attempts); // in doubt it stays so: this try may have failed before it asked
+        } else {
+            schedule_.done(seq);
+            unsure_.erase(seq);
+        }
         return s.state == letters::letter_state::dead;
     }
     /// The handler was given it and gave up, or may have: the next try may be a repeat.

@@ -1,15 +1,18 @@
 // A worker's place: where its cursor stands, what was handled behind it, and which events may be repeats.
 //
-// The one rule: before an event is handled, the file says that it may have been. So a file promises that at
-// most `may_repeat` events behind its place were ever given to a handler, in any life; and no more are given
-// until the next save.
+// The one rule: before an event is handled, the file says that it may have been. So a file promises that at most
+// `may_repeat` events behind its place were ever given to a handler, in any life; and room() says how many may be
+// given until the next save is on disk. The promise begins at save.events. It grows while handling has to wait for
+// saves, up to save.ahead, and shrinks again when it is not used.
 #pragma once
 
 #include <evbus/cursor.hpp>
+#include <evbus/worker/cursor_saver.hpp>
 #include <evbus/worker_options.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <string>
 
 namespace evbus {
@@ -20,17 +23,22 @@ class place_keeper {
 public:
     /// Opens the cursor; throws what that throws. At most `batch` events are handled between two looks at room().
     place_keeper(const bus& on, const worker_options& o, std::size_t batch, log::file_system& fs)
-        : cursor_(cursor_home::of(on), o.cursor, cursor_options_of(o), fs), due_(o.save, detail::steady_ns()),
-          window_(o.save.events + batch - 1), left_(cursor_.notes().may_repeat) {}
+        : saver_(evbus::cursor(cursor_home::of(on), o.cursor, cursor_options_of(o), fs)), due_(o.save, detail::steady_ns()),
+          least_window_(o.save.events + batch - 1), most_window_(std::max(o.save.ahead, least_window_)), window_(least_window_),
+          promised_(least_window_), left_(saver_.cursor().notes().may_repeat) {
+        if (saver_.cursor().place()) saved_ = *saver_.cursor().place();
+    }
 
-    [[nodiscard]] bool is_new() const noexcept { return !cursor_.place(); }
-    [[nodiscard]] const evbus::cursor& cursor() const noexcept { return cursor_; }
-    /// The place saved last. Only once begin() was called, or unless is_new().
-    [[nodiscard]] const cursor_place& saved() const noexcept { return *cursor_.place(); }
+    [[nodiscard]] bool is_new() const noexcept { return saved_.next == no_seq; }
+    /// Only before the first save.
+    [[nodiscard]] const evbus::cursor& cursor() const noexcept { return saver_.cursor(); }
+    /// The place that is known to be on disk. Only once begin() was called, or unless is_new().
+    [[nodiscard]] const cursor_place& saved() const noexcept { return saved_; }
 
     /// Makes sure that the file, and the one before it, announce what is to come. Before the first event; throws.
     void begin(const cursor_place& at, const cursor_notes& notes) {
-        cursor_.reset(at, announced(notes));
+        saver_.cursor().reset(at, announced(notes));
+        saved_ = at;
         due_.saved(detail::steady_ns());
     }
 
@@ -38,10 +46,12 @@ public:
 
     /// May the `ahead`-th next one be a repeat?
     [[nodiscard]] bool may_repeat(std::uint64_t ahead = 0) const noexcept { return given_ + ahead < left_; }
+    /// So many may be given before the next save must be on disk.
+    [[nodiscard]] std::uint64_t room() const noexcept { return promised_ - std::min(given_, promised_); }
     /// It is handled, or its letter is kept.
-    void done(std::uint64_t events = 1) noexcept {
-        given_ += events;
-        due_.handled(events);
+    void done() noexcept {
+        ++given_;
+        due_.handled();
     }
     /// Something else is to be saved: a letter that changed.
     void changed() noexcept { due_.handled(); }
@@ -53,13 +63,40 @@ public:
 
     // --- saving ------------------------------------------------------------------------------------------------------
 
-    [[nodiscard]] work::save_due& due() noexcept { return due_; }
-    /// Throws what cursor::save throws, and counts that as a try.
-    void save(const cursor_place& at, cursor_notes notes) { keep(at, announced(notes)); }
+    [[nodiscard]] const work::save_due& due() const noexcept { return due_; }
+    void failed() noexcept { due_.failed(detail::steady_ns()); }
+    [[nodiscard]] bool is_saving() const noexcept { return saver_.is_under_way(); }
+    /// False after a sync of the directory that failed. Not while is_saving().
+    [[nodiscard]] bool can_save() const noexcept { return saver_.cursor().can_save(); }
+
+    /// Handling is held up: the next save promises more.
+    void grow() noexcept { window_ = std::min(window_ * 2, most_window_); }
+    /// Begins to save; not while is_saving().
+    void ask(const cursor_place& at, const cursor_notes& notes) {
+        ask_for(at);
+        saver_.ask(at, announced(notes));
+    }
+    /// Whether a save has come to its end. Throws what went wrong with it.
+    bool look() {
+        std::exception_ptr why;
+        return saver_.is_under_way() && saver_.take(why) && settle(why);
+    }
+    /// Waits for the save under way, if there is one. Throws what went wrong with it.
+    bool wait() {
+        if (!saver_.is_under_way()) return false;
+        std::exception_ptr why;
+        if (!saver_.take(why)) {
+            if (room() == 0) grow();
+            saver_.wait(why);
+        }
+        return settle(why);
+    }
+    /// Saves while the caller waits; not while is_saving(). Throws what cursor::save throws.
+    void save(const cursor_place& at, const cursor_notes& notes) { save_now(at, announced(notes)); }
     /// The last one, in good order: `unfinished` events behind `at` were given and not finished.
     void save_last(const cursor_place& at, cursor_notes notes, std::uint64_t unfinished) {
         notes.may_repeat = std::max(rest(), unfinished);
-        keep(at, notes);
+        save_now(at, notes);
     }
 
 private:
@@ -68,30 +105,61 @@ private:
         for (const header_filter::wanted& w : o.headers.all()) also += (also.empty() ? "--header " : " --header ") + w.key + "=" + w.value;
         return {.filters = o.filters, .exclude = o.exclude, .also = also, .program = o.name, .on_notice = o.on_notice};
     }
-    /// What is left of the announcement when all that was given is behind the place.
+    /// What is left of older announcements behind the last event given.
     [[nodiscard]] std::uint64_t rest() const noexcept { return left_ > given_ ? left_ - given_ : 0; }
     [[nodiscard]] cursor_notes announced(cursor_notes notes) const noexcept {
         notes.may_repeat = std::max(rest(), window_);
         notes.unsure_letters = true;
         return notes;
     }
-    void keep(const cursor_place& at, const cursor_notes& notes) {
-        try {
-            cursor_.save(at, notes);
-        } catch (...) {
-            due_.failed(detail::steady_ns());
-            throw;
-        }
-        left_ = rest();
-        given_ = 0;
+    void ask_for(const cursor_place& at) {
+        asked_ = at;
+        asked_given_ = given_;
+        asked_window_ = window_;
+        // From now on the file may be either: both promises have to hold.
+        promised_ = std::min(promised_, given_ + window_);
+        asked_pending_ = due_.pending();
         due_.saved(detail::steady_ns());
     }
+    void save_now(const cursor_place& at, const cursor_notes& notes) {
+        ask_for(at);
+        std::exception_ptr why;
+        try {
+            saver_.cursor().save(at, notes);
+        } catch (...) {
+            why = std::current_exception();
+        }
+        settle(why);
+    }
+    /// What was asked for is on disk, or is not.
+    bool settle(const std::exception_ptr& why) {
+        if (why) {
+            due_.handled(asked_pending_);
+            due_.failed(detail::steady_ns());
+            std::rethrow_exception(why);
+        }
+        saved_ = asked_;
+        left_ = left_ > asked_given_ ? left_ - asked_given_ : 0;
+        if (given_ < promised_ / 4) window_ = std::max(window_ / 2, least_window_);
+        given_ -= asked_given_;
+        promised_ = asked_window_;
+        return true;
+    }
 
-    evbus::cursor cursor_;
+    cursor_saver saver_;
     work::save_due due_;
-    std::uint64_t window_;    ///< so many are handled between two saves at most
+    cursor_place saved_{no_seq, no_seq};
+    std::uint64_t least_window_;
+    std::uint64_t most_window_;
+    std::uint64_t window_;    ///< what the next save promises
+    std::uint64_t promised_;  ///< what the file promises at least
     std::uint64_t left_;      ///< so many events from the saved place on may be repeats
     std::uint64_t given_ = 0; ///< since the saved place
+
+    cursor_place asked_{};    ///< of the save under way
+    std::uint64_t asked_given_ = 0;
+    std::uint64_t asked_window_ = 0;
+    std::uint64_t asked_pending_ = 0;
 };
 
 } // namespace work

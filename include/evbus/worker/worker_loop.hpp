@@ -82,9 +82,10 @@ private:
     bool turn() {
         consume_status s = consume_status::caught_up;
         bool tried = false;
+        look_at_save();
         try {
             tried = try_letters();
-            if (desk_->has_room() && !place_->due().is_full()) s = read_some();
+            if (desk_->has_room() && place_->room() != 0) s = read_some();
         } catch (const leave why) {
             leave_poll();
             if (why == leave::stop) return false;
@@ -96,7 +97,7 @@ private:
         }
         const std::int64_t now = detail::steady_ns();
         signs_.polled(now, how_.save.every.count());
-        if (place_->due().is_due(now)) save();
+        if ((place_->due().is_due(now) || place_->room() == 0) && !place_->is_saving()) save();
         if (signs_.is_time_to_look(now)) look_around();
         tell(account());
         if (!tried && s != consume_status::delivered) idle(s);
@@ -111,11 +112,14 @@ private:
             done_ = before_.next;
         }
         unfinished_ = 0;
-        const std::uint64_t most = batches ? how_.batch - batch_.size() : std::min(signs_.stretch(), place_->due().room());
+        const std::uint64_t most = batches ? std::min(how_.batch, place_->room()) - batch_.size()
+                                           : std::min({signs_.stretch(), place_->room(), std::max<std::uint64_t>(place_->due().room(), 1)});
         reading_ = true;
-        const consume_status s = source_->reader().poll([this](const event& e) { take(e); }, [this](const gap& g) { pass(g); },
-                                                        {.max_events = static_cast<std::size_t>(most)});
-        if (batch_.size() >= how_.batch || s != consume_status::delivered) flush();
+        consume_status s = consume_status::delivered;
+        if (most != 0)
+            s = source_->reader().poll([this](const event& e) { take(e); }, [this](const gap& g) { pass(g); },
+                                       {.max_events = static_cast<std::size_t>(most)});
+        if (most == 0 || batch_.size() >= how_.batch || s != consume_status::delivered) flush();
         reading_ = false;
         at_ = batch_.empty() ? source_->reader().place() : place_inside();
         return s;
@@ -131,7 +135,8 @@ private:
         done_ = seq + 1;
     }
 
-    void take(const event& e) {
+    /// The fast path: no clock, no allocation, no call but the handler's.
+    [[gnu::always_inline]] void take(const event& e) {
         if (!desk_->is_quiet(e.seq())) [[unlikely]]
             if (set_aside(e)) return;
         if constexpr (batches) {
@@ -147,22 +152,23 @@ private:
                 finished(e.seq());
                 if (is_asked_to_stop()) [[unlikely]] throw leave::stop;
             } else {
-                take_other(e, k);
+                take_other(e, k, a.may_repeat);
             }
         }
     }
     /// Everything but next.
-    [[gnu::noinline]] void take_other(const event& e, outcome::kind k) {
+    [[gnu::noinline]] void take_other(const event& e, outcome::kind k, bool may_repeat) {
         unfinished_ = 1;
         if (k == outcome::kind::rollback) fail_at(e);
         if (k == outcome::kind::stop) ++stats_.handled;
-        else keep_letter(e, k == outcome::kind::dead, reply_.text);
+        else keep_letter(e, k == outcome::kind::dead, reply_.text, may_repeat);
         unfinished_ = 0;
         finished(e.seq());
         throw k == outcome::kind::stop || is_asked_to_stop() ? leave::stop : leave::look;
     }
-    void keep_letter(const event& e, bool is_dead, const std::string& text) {
+    void keep_letter(const event& e, bool is_dead, const std::string& text, bool may_repeat) {
         if (desk_->fail(e, is_dead, text)) ++stats_.dead;
+        else if (may_repeat) desk_->doubt(e.seq()); // that this try failed does not say that no life had it
     }
     /// True when the event is not to be given now: it is a letter already, or waits behind one.
     [[gnu::noinline]] bool set_aside(const event& e) {
@@ -209,7 +215,7 @@ private:
             const auto [what, text] = said_of(i, k);
             if (held.count(e.topic_hash()) != 0) park_given(e);
             else if (what == outcome::kind::next || what == outcome::kind::stop) ++stats_.handled;
-            else keep_letter(e, what == outcome::kind::dead, *text);
+            else keep_letter(e, what == outcome::kind::dead, *text, batch_.attempt(i).may_repeat);
             // A dead letter holds up nobody.
             if (how_.order == order::by_topic && what == outcome::kind::retry && desk_->holds(e.topic_hash())) held.insert(e.topic_hash());
             finished(e.seq());
@@ -233,12 +239,12 @@ private:
 
     /// Tries those that are due. True when there were any.
     bool try_letters() {
-        if (desk_->waiting() == 0 || !batch_.empty() || place_->due().is_full()) return false;
+        if (desk_->waiting() == 0 || !batch_.empty() || place_->room() == 0) return false;
         const std::vector<seq_t> due = desk_->all_due(batches ? how_.batch : letters_a_turn);
         if constexpr (batches) try_together(due);
         else
             for (const seq_t seq : due) {
-                if (place_->due().is_full()) break;
+                if (place_->due().is_full()) break; // also they are announced, but not for ever
                 try_letter(seq);
             }
         return !due.empty();
@@ -251,8 +257,10 @@ private:
             const attempt a = begin_try(seq);
             const outcome::kind k = ask([&]() -> decltype(auto) { return give(handler_, e, a); }, how_.thrown, reply_);
             mark(probe::event_handled);
-            desk_->doubt(seq); // until the journal says otherwise
-            if (k == outcome::kind::rollback) fail_at(e);
+            if (k == outcome::kind::rollback) {
+                desk_->doubt(seq);
+                fail_at(e);
+            }
             end_try(seq, k, reply_.text);
             if (k == outcome::kind::stop || is_asked_to_stop()) throw leave::stop;
         }
@@ -267,12 +275,19 @@ private:
         }
         if (given.empty()) return;
         const outcome::kind k = give_batch();
-        for (const seq_t seq : given) desk_->doubt(seq);
-        if (k == outcome::kind::rollback) fail_at(batch_[0]);
-        for (std::size_t i = 0; i < given.size(); ++i) {
-            const auto [what, text] = said_of(i, k);
-            end_try(given[i], what, *text);
+        if (k == outcome::kind::rollback) {
+            for (const seq_t seq : given) desk_->doubt(seq);
+            fail_at(batch_[0]);
         }
+        // Those that were handled first: a failure may find no room, and ends it.
+        const auto end_those = [&](bool handled) {
+            for (std::size_t i = 0; i < given.size(); ++i) {
+                const auto [what, text] = said_of(i, k);
+                if ((what == outcome::kind::next || what == outcome::kind::stop) == handled) end_try(given[i], what, *text);
+            }
+        };
+        end_those(true);
+        end_those(false);
         batch_.clear();
         if (k == outcome::kind::stop || is_asked_to_stop()) throw leave::stop;
     }
@@ -310,36 +325,68 @@ private:
                                failed_topic_, failed_seq_, failed_often_, reply_.text);
         }
         ++stats_.restarts;
+        finish_save();
         place_->go_back(std::exchange(unfinished_, 0));
         desk_->go_back();
         at_ = place_->saved();
         source_->begin_at(from::place(at_));
     }
 
+    /// So that it is known where the place is.
+    void finish_save() {
+        try {
+            if (place_->wait()) saved();
+        } catch (const error& e) {
+            go_on_after(e);
+        }
+    }
+
     // --- saving ------------------------------------------------------------------------------------------------------
 
     /// The journal first: what the place passes is there.
-    template <class Save>
-    void keep(Save&& save_place) {
-        if (how_.before_save) call_before_save();
-        desk_->keep();
-        save_place();
-        ++stats_.saves;
-    }
     void save() {
-        const seq_t forget_below = place_->saved().next;
+        const bool held_up = place_->room() == 0;
+        if (held_up) place_->grow();
+        if (!held_up && !how_.before_save && !desk_->has_news()) return place_->ask(at_, desk_->notes());
         try {
-            keep([&] { place_->save(at_, desk_->notes()); });
+            keep();
+            place_->save(at_, desk_->notes());
         } catch (const error& e) {
             return go_on_after(e);
         }
+        saved();
+    }
+    void keep() {
+        if (how_.before_save) call_before_save();
+        desk_->keep();
+    }
+    void saved() {
+        ++stats_.saves;
         signs_.saved();
-        signs_.rested(detail::steady_ns());
-        if (signs_.is_time_to_clean(detail::steady_ns())) desk_->clean(forget_below);
+        const std::int64_t now = detail::steady_ns();
+        signs_.rested(now);
+        // The file before the newest may be the one to go on from: nothing behind its place is forgotten.
+        const seq_t forget_below = std::exchange(forget_below_, place_->saved().next);
+        if (signs_.is_time_to_clean(now)) desk_->clean(forget_below);
+    }
+    /// A save under way may be over; when nothing more may be handled before, that is waited for.
+    void look_at_save() {
+        try {
+            if (place_->room() == 0 ? place_->wait() : place_->look()) saved();
+        } catch (const error& e) {
+            go_on_after(e);
+        }
     }
     void save_last() {
         try {
-            keep([&] { place_->save_last(at_, desk_->notes(), unfinished_); });
+            try {
+                if (place_->wait()) ++stats_.saves;
+            } catch (const error&) { // tried again right now
+                ++stats_.failed_saves;
+            }
+            keep();
+            place_->save_last(at_, desk_->notes(), unfinished_);
+            ++stats_.saves;
         } catch (const error&) {
             ++stats_.failed_saves;
             tell(account());
@@ -354,12 +401,12 @@ private:
     }
     void go_on_after(const error& e) {
         ++stats_.failed_saves;
-        place_->due().failed(detail::steady_ns());
+        place_->failed();
         tell(account());
         if (!how_.on_failed_save || !how_.on_failed_save(e)) throw error(e);
         pause(signs_.next_pause_ns());
         // What the disk has is not known: only files that are opened anew tell.
-        if (desk_->is_broken() || !place_->cursor().can_save()) begin_anew();
+        if (desk_->is_broken() || !place_->can_save()) begin_anew();
     }
     /// A new life within this one.
     void begin_anew() {
@@ -367,7 +414,9 @@ private:
         source_.reset();
         desk_.reset();
         place_.reset();
+        batch_.clear();
         unfinished_ = 0;
+        forget_below_ = no_seq;
         set_up(on);
     }
 
@@ -376,7 +425,7 @@ private:
     void look_around() {
         desk_->refresh();
         // The place moves also over what nobody wants; a cursor left behind would hold up retention.
-        if (at_ != place_->saved() && place_->due().pending() == 0) place_->changed();
+        if (at_ != place_->saved() && place_->due().pending() == 0 && !place_->is_saving()) place_->changed();
         if (!source_->home().is_current() && batch_.empty()) static_cast<void>(source_->follow(from::place(at_)));
     }
     void idle(consume_status s) {
@@ -395,7 +444,7 @@ private:
     void follow() {
         if (source_->follow(from::place(at_))) return signs_.said_nothing();
         signs_.say_once(how_.on_notice, "bus " + source_->home().name() + " was closed; it goes on when that is there anew");
-        if (place_->due().pending() != 0) save();
+        if (place_->due().pending() != 0 && !place_->is_saving()) save();
         pause(longest_nap_ns);
         signs_.rested(detail::steady_ns());
     }
@@ -428,6 +477,7 @@ private:
     cursor_place before_; ///< where the poll under way began
     seq_t done_ = no_seq; ///< behind the last event of it that is done with
     bool reading_ = false;
+    seq_t forget_below_ = no_seq;  ///< the place saved before the last one
     std::uint64_t unfinished_ = 0; ///< fresh events that were given and are not done with
 
     seq_t failed_seq_ = no_seq;
