@@ -80,7 +80,7 @@ void run(const evbus::bus& bus, bool crash) {
     const auto on_gap = [](const evbus::gap& g) { throw std::runtime_error("events are missing from seq " + std::to_string(g.range.first) + " on"); };
     while (in.next() < head)
         if (in.poll(on_event, on_gap) != evbus::consume_status::delivered) in.wait(10ms);
-    std::cout << "replayed " << replayed << '\n' << state.text();
+    std::cout << "replayed " << replayed << '\n' << state.text() << std::flush;
     if (crash) std::_Exit(0);
 
     const evbus::seq_t last = in.place().next - 1;

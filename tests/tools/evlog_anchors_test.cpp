@@ -97,11 +97,11 @@ TEST_CASE_FIXTURE(anchors_fixture, "evlog anchors put: what is refused, in words
     refused({"put", "11", "x", "--hash", ""}, "is no hash");
     refused({"put", "11", "x", "--hash-of", file("missing")}, "no such file");
     refused({"put", "11", "x", "--hash-of", dir()}, "not a regular file");
-    refused({"put", "11", "x", "--hash-of", "/dev/zero"}, "not a regular file");
+    refused({"put", "11", "x", "--hash-of", "/dev/zero"}, "a device is in its place");
     refused({"put", "11", "x", "--hash", "1", "--hash-of", "/dev/null"}, "two hashes");
     refused({"--hash", "1"}, "belongs to put");
     refused({"put", "11", "x"}, "only its recorder writes anchors", log());
-    refused({}, "no such bus", "nobodys-bus-" + name());
+    refused({}, "neither its ring nor its log is there", "nobodys-bus-" + name());
     r.signal(SIGSTOP);
     const finished late = anchors({"put", "11", "x", "--timeout", "10ms"});
     CHECK(late.code == 124);
@@ -157,9 +157,9 @@ TEST_CASE_FIXTURE(anchors_fixture, "evtail --from anchor: an event that was not 
 
 TEST_CASE_FIXTURE(anchors_fixture, "evlog retain: what the newest anchor needs is spared, by its name, unless forced") {
     create({.slots = 64, .slot_bytes = 256, .pacing = evbus::pacing::strict, .log_dir = log()});
-    process r = record({"--segment-bytes", "64K"});
+    process r = record({"--segment-bytes", "1M"});
     const auto publish_more = [&] {
-        for (int i = 0; i < 2000; ++i) publish("a.b", std::string(150, 'x'));
+        for (int i = 0; i < 10'000; ++i) publish("a.b", std::string(150, 'x'));
         REQUIRE(bus->wait_durable(bus->head() - 1, std::chrono::hours(1)));
     };
     publish_more();
