@@ -12,6 +12,7 @@
 #include <evbus/publisher.hpp>
 
 #include <array>
+#include <cstring>
 #include <optional>
 
 using namespace evbus;
@@ -42,7 +43,13 @@ public:
     void step(fuzz::input& in) {
         (void)fuzz::take_clock_looks();
         switch (in.byte() % 16) {
-        case 0: in.patch(ring_->ctl_page().subspan(live_words)); break;
+        case 0: {
+            const ring::ctl_header& page = at().ctl();
+            const std::array<std::uint32_t, 3> where{page.latency_offset, page.latency_stride, page.latency_readers};
+            in.patch(ring_->ctl_page().subspan(live_words));
+            std::memcpy(&at().ctl().latency_offset, where.data(), sizeof where); // also read when somebody attaches
+            break;
+        }
         case 1: {
             const std::uint8_t choice = in.byte();
             in.patch((choice & 0x80) != 0 ? ring_->latency_bytes(choice) : ring_->entry_bytes(fuzz::known_number(choice)));

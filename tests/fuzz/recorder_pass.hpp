@@ -4,12 +4,14 @@
 
 #include "tests/fuzz/target.hpp"
 
+#include "lib/recorder/anchor_desk.hpp"
 #include "lib/recorder/capture.hpp"
 #include "lib/recorder/control.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace fuzz {
@@ -31,12 +33,14 @@ inline void record_once(const evbus::bus& on, evbus::seq_t next) {
     how.batch_deadline = std::chrono::hours(24); // batches are handed over when they are full, and at the end
     recorder::control ctl(on, "fuzzed");
     ctl.begin(next - 1, next - 1);
-    recorder::capture reads(ctl, to, how, next, 1);
+    recorder::anchor_desk anchors(ctl, std::nullopt, [](const evbus::log::anchor&) {});
+    recorder::capture reads(ctl, to, how, next, 1, anchors);
     const std::atomic<bool> stop{true};
     const recorder::capture_end end = reads.run(stop);
     require(end != recorder::capture_end::writer_stopped, "nobody stopped the writer");
     to.nudge();
     while (evbus::log::batch* full = to.take_full()) to.give_back(full);
+    anchors.end();
     ctl.end(evbus::ring::recorder_state::ended);
 }
 
