@@ -309,9 +309,7 @@ TEST_CASE_FIXTURE(fixture, "evctl: --with-log deletes what evbus made, and nothi
     REQUIRE(create({"--log", log()}).code == 0);
     const std::string seq = "00000000000000000001";
     const std::string letters = "dead-letters/billing/";
-    for (const std::string& d : {std::string("segments"), std::string("runs"), std::string("quarantine"), std::string("cursors"), letters + "segments",
-                                 letters + "quarantine"})
-        fs::create_directories(log() + "/" + d);
+    for (const char* d : {"segments", "runs", "quarantine", "cursors", "dead-letters/billing/segments"}) fs::create_directories(log() + "/" + d);
     for (const std::string& f : {"segments/" + seq + ".evseg", "segments/" + seq + ".evidx", std::string("runs/00ff.json"),
                                  "quarantine/" + seq + ".7." + seq + ".torn", std::string("cursors/billing.cursor"), letters + "LOCK",
                                  letters + "segments/" + seq + ".evseg", letters + "segments/" + seq + ".evseg.fresh"})
@@ -334,7 +332,6 @@ TEST_CASE_FIXTURE(fixture, "evctl: --with-log deletes what evbus made, and nothi
         CHECK(fs::exists(log() + "/segments/notes.txt"));
         CHECK(!fs::exists(log() + "/runs"));
         CHECK(fs::exists(log() + "/" + letters + "notes"));
-        CHECK(has(f.err, "left alone: "));
         CHECK(!fs::exists(log() + "/" + letters + "segments"));
     }
     SUBCASE("a recorder that lives keeps it") {
