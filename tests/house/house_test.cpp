@@ -27,7 +27,7 @@ std::string part_of(const std::string& path) {
         {"log_walk", {"log_walk"}},
         {"publisher", {"publisher", "slot_writer"}},
         {"subscriber", {"subscriber"}},
-        {"consumer", {"cursor", "consumer", "consume_status", "newest_start"}},
+        {"consumer", {"cursor", "consumer", "consume_status", "consumer_start", "consumer_walk", "newest_start"}},
         {"worker", {"worker", "worker_options", "outcome", "event_batch"}},
         {"all", {"evbus"}},
     };
