@@ -3,6 +3,8 @@
 
 #include <evbus/log/log_reader.hpp>
 
+#include "tests/support/random.hpp"
+
 #include <evbus/delivery.hpp>
 
 using namespace letters_test;
@@ -323,4 +325,23 @@ TEST_CASE("letters: a note whose numbers contradict each other is refused") {
     CHECK(with([](letter_note& n) { n.frames = 0; }) == note_fault::malformed);
     CHECK(with([](letter_note& n) { n.version = 0; }) == note_fault::malformed);
     CHECK(with([](letter_note& n) { n.version = 2; }) == note_fault::version);
+}
+
+TEST_CASE("letters: whatever bytes a note has: it is refused, or says within its bounds what they say") {
+    evbus_test::random_source random;
+    CAPTURE(random.seed());
+    const std::vector<std::byte> good = encode_note(make_story(500, letter_state::waiting, 2, "some error"), {300, 2, 640});
+    int taken = 0;
+    for (int i = 0; i < 100'000; ++i) {
+        std::vector<std::byte> bytes = good;
+        for (std::size_t n = 1 + random.below(3); n > 0; --n) bytes[random.below(bytes.size())] = static_cast<std::byte>(random.below(256));
+        if (random.one_in(4)) bytes.resize(random.below(200));
+        story s;
+        event_place where;
+        if (decode_note(bytes, s, where) != note_fault::none) continue;
+        ++taken;
+        const bool same = encode_note(s, where) == bytes;
+        if (!same || s.first_seq > s.seq || is_open(s.state) != (where.frames != 0)) FAIL("a note out of its bounds");
+    }
+    CHECK(taken > 1000);
 }
