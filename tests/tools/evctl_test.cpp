@@ -4,7 +4,6 @@
 #include "tests/tools/bus_reader.hpp"
 
 #include <evbus/publisher.hpp>
-#include <evbus/ring/latency.hpp>
 #include <evbus/ring/retire.hpp>
 
 #include <doctest/doctest.h>
@@ -94,55 +93,6 @@ TEST_CASE_FIXTURE(fixture, "evctl: info names every member, the dead among them"
     const finished text = ctl({"info", name()});
     CHECK(has(text.out, "died"));
     CHECK(has(text.out, "members    2\n"));
-}
-
-TEST_CASE_FIXTURE(fixture, "evctl: info says how long events took, to whom, whatever stands in ctl") {
-    namespace ring = evbus::ring;
-    REQUIRE(create({"--log", log()}).code == 0);
-    const auto at = ring::attachment::open(name(), ring::access::read_write);
-    CHECK(!has(ctl({"info", name()}).out, "latency"));
-    CHECK(info()["latency"]["durable"].is_null());
-
-    const evbus::bus bus = evbus::bus::open(name());
-    const evbus::subscriber viewer(bus, {.name = "viewer"}), idle(bus, {.name = "idle"});
-    // As the viewer and a recorder would have measured it.
-    ring::latency_table& table = at->latencies();
-    ring::latency_record read(*ring::latency_of(table, viewer.number()), ring::read_member(*at, viewer.number()).incarnation);
-    for (int i = 0; i < 999; ++i) read.add(1500);
-    read.add(25'000'000);
-    read.add(-3);
-    at->ctl().frontier.generation.store(7);
-    ring::latency_record durable(table.durable, 7);
-    durable.add(4'000'000);
-
-    nlohmann::json shown = info();
-    for (const auto& m : shown["members"]) {
-        const nlohmann::json& l = m["latency"];
-        if (m["name"] == "idle") {
-            CHECK(l["measured"] == 0);
-            continue;
-        }
-        CHECK(l["measured"] == 1001);
-        CHECK(l["max_ns"] == 25'000'000);
-        CHECK(l["negative"] == 1);
-        CHECK(l["mean_ns"] == (999 * 1500 + 25'000'000) / 1001);
-        CHECK(l["p50_ns"] >= 1000);
-        CHECK(l["p50_ns"] <= 2250);
-        CHECK(l["p99_ns"] <= 2250);
-    }
-    CHECK(shown["latency"]["written"].is_null());
-    CHECK(shown["latency"]["durable"]["max_ns"] == 4'000'000);
-    const std::string text = ctl({"info", name()}).out;
-    for (const char* part : {"latency    from publish", "1,001", "25.0 ms", "durable", "4.00 ms"}) CHECK_MESSAGE(has(text, part), text);
-
-    // A life that nobody has, and counts that no reader makes.
-    ring::latency_of(table, idle.number())->life.store(4711);
-    auto* counts = reinterpret_cast<ring::shared_u64*>(&table.durable);
-    for (std::size_t i = 1; i < sizeof table.durable / 8; ++i) counts[i].store(~std::uint64_t{0});
-    const finished odd = ctl({"info", name()});
-    CHECK(odd.code == 0);
-    CHECK(has(odd.out, "not kept"));
-    CHECK(info()["latency"]["durable"]["measured"] == ~std::uint64_t{0});
 }
 
 TEST_CASE_FIXTURE(fixture, "evctl: list shows every bus, a damaged one with its error") {
@@ -396,6 +346,5 @@ TEST_CASE("evctl: wrong usage is refused") {
         CHECK(!f.err.empty());
         CHECK(f.out.empty());
     }
-    CHECK(ctl({"--help"}).code == 0);
-    CHECK(ctl({"remove", "--help"}).code == 0);
+    for (const words& help : {words{"--help"}, words{"remove", "--help"}}) CHECK(ctl(help).code == 0);
 }
