@@ -46,6 +46,27 @@ TEST_CASE("letters: each sees what the other has appended, before it appends its
     CHECK(box.notices.empty());
 }
 
+TEST_CASE("letters: who read events before another one took the journal's end reads also what comes behind that") {
+    letter_box box;
+    journal worker = box.open();
+    add(worker, 1, letter_state::waiting, "one");
+    keep(worker);
+    CHECK(worker.read(1).view().text() == "one");
+    journal tool = box.open();
+    add(tool, 2, letter_state::waiting, "two");
+    keep(tool);
+    CHECK(tool.read(2).view().text() == "two");
+    CHECK(worker.refresh() == std::vector<seq_t>{2});
+    CHECK(worker.read(2).view().text() == "two");
+    add(worker, 3, letter_state::waiting, "three");
+    keep(worker);
+    CHECK(worker.read(3).view().text() == "three");
+    CHECK(tool.refresh() == std::vector<seq_t>{3});
+    CHECK(tool.read(3).view().text() == "three");
+    const journal looking = box.look();
+    for (const seq_t seq : {1, 2, 3}) CHECK_FALSE(looking.read(seq).view().text().empty());
+}
+
 TEST_CASE("letters: what another has closed meanwhile stays closed; else the later word counts") {
     letter_box box;
     journal worker = box.open();

@@ -66,6 +66,7 @@ inline void journal::write_end_afresh() {
     if (place_.bytes > place_.offset) keep_torn(old);
     copy_bytes(old, 0, place_.offset, path + ".fresh");
     if (const int r = fs_->rename(path + ".fresh", path); r < 0) evbus::detail::throw_errno(-r, operation(), path);
+    reading_ = no_seq;
     if (const int r = fs_->sync_dir(dir_.segments()); r < 0) evbus::detail::throw_errno(-r, operation(), dir_.segments());
     place_.bytes = place_.offset;
     resume_segment();

@@ -134,6 +134,7 @@ inline void journal::tell_of_losses() const {
 
 /// What others have appended.
 inline void journal::catch_up() {
+    reading_ = no_seq; // its file may be another one under the same name
     const bool knows_end = place_.segment != no_seq;
     try {
         if (knows_end && walk_on()) return;
