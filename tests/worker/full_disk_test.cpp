@@ -33,7 +33,7 @@ struct scene {
         CHECK(recorder.stop().state == recorder_state::ended);
     }
     [[nodiscard]] worker_options options() const {
-        return {.cursor = "tiny", .retry = {.attempts = 2, .first_delay = 0ns}, .save = {.events = 10, .every = 1ms}};
+        return {.cursor = "tiny", .retry = {.attempts = 2, .first_delay = 0ns}, .save = {.events = 10, .every = 1ms, .ahead = 0}};
     }
     void fill() const { disk.take(disk.free_bytes()); }
 

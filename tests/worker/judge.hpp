@@ -75,7 +75,7 @@ public:
         check_turn(l, e);
         e.met = true;
         e.met_attempt = std::max(e.met_attempt, l.attempt);
-        e.met_life = l.life;
+        e.life_of[l.attempt] = l.life;
         if (l.gave == verdict::rolls_back) {
             rolled_.insert(l.life);
             doubt();
@@ -154,7 +154,7 @@ private:
         std::string story{};            ///< every handling, in words
         bool met = false;               ///< the handler had it at least once
         std::uint32_t met_attempt = 0;  ///< the highest
-        unsigned met_life = 0;          ///< the latest
+        std::map<std::uint32_t, unsigned> life_of{}; ///< by attempt: the latest life that had it
         std::uint32_t tried = 0;        ///< highest attempt that the handler answered, but for rollbacks
         bool handled = false;
         bool skipped = false;           ///< by a batch, and not given again so far
@@ -172,12 +172,14 @@ private:
     void read_repeat(const line& l, const known& e) {
         ++repeats_;
         if (!l.may_repeat) complain(l, "given again, and not announced");
+        unsigned had_it = 0; // the last life that came to this attempt
+        for (auto at = e.life_of.lower_bound(l.attempt); at != e.life_of.end(); ++at) had_it = std::max(had_it, at->second);
         // A life may repeat what it rolled back itself.
-        if (l.life == e.met_life) {
+        if (l.life == had_it) {
             if (rolled_.count(l.life) == 0) complain(l, "given again within one life");
             return;
         }
-        if (e.met_life <= last_clean_ && rolled_.count(l.life) == 0) complain(l, "given again, though the life that had it ended well");
+        if (had_it <= last_clean_ && rolled_.count(l.life) == 0) complain(l, "given again, though the life that had it ended well");
         if (e.is_kept && l.attempt <= e.kept_attempts) complain(l, "given again, though that attempt stood in the journal");
         if (!e.is_kept && l.seq < place_) complain(l, "given again, though the saved place was " + std::to_string(place_));
     }

@@ -128,6 +128,14 @@ TEST_CASE("judge: an announcement where nothing can repeat, and more of them tha
     u.gives(1, u.again).gives(1, u.again, 2, true);
     CHECK(u.found("no life can have had it"));
 }
+TEST_CASE("judge: of several attempts that were not kept each may come again, once a life") {
+    scene s;
+    s.gives(1, s.dies).gives(1, s.dies, 2).over(1, false, s.a, {});
+    s.gives(2, s.dies, 1, true).gives(2, s.dies, 2, true).gives(2, s.dies, 3, true);
+    CHECK(s.j.text() == "");
+    s.gives(2, s.dies, 2, true);
+    CHECK(s.found("within one life"));
+}
 TEST_CASE("judge: an announcement that is forgotten at the next attempt") {
     scene s;
     s.over(1, false, no_seq, {}).gives(2, s.again, 1, true);

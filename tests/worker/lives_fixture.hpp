@@ -38,6 +38,7 @@ struct worker_shape {
     evbus::order order = evbus::order::any;
     std::uint64_t save_events = 10;
     std::chrono::nanoseconds save_every = std::chrono::milliseconds(5);
+    std::uint64_t save_ahead = 0; ///< handled while a save is under way
     std::uint32_t attempts = 3;
     odds how_often{};
     std::size_t topics = 3;
@@ -63,7 +64,7 @@ public:
     explicit worker_world(const worker_shape& shape)
         : shape_(shape), script_(shape.seed, shape.attempts, shape.how_often),
           w_(bus_shape(shape, memory_.path())), on_(w_.bus()), diary_(diary_path()),
-          judge_(script_, shape.order, shape.save_events + std::max<std::size_t>(shape.batch, 1) - 1), recorder_([this] { return record(); }) {
+          judge_(script_, shape.order, std::max(shape.save_ahead, shape.save_events + std::max<std::size_t>(shape.batch, 1) - 1)), recorder_([this] { return record(); }) {
         for (std::size_t i = 0; i < shape.topics; ++i) topics_.emplace_back("t." + std::to_string(i));
         recorder_test::wait_until([&] { return on_.frontier().state == evbus::ring::recorder_state::recording; });
         pen_.emplace(on_, evbus::publisher_options{.name = "author"});

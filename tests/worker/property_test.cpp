@@ -57,6 +57,7 @@ totals random_run(std::uint64_t seed, const reach& reached, std::string& wrong) 
     shape.order = pick(order::any, order::by_topic);
     shape.save_events = pick(1u, 3u, 10u, 40u);
     shape.save_every = std::chrono::milliseconds(pick(0, 1, 20));
+    shape.save_ahead = pick(0u, 0u, 15u, 300u);
     shape.attempts = pick(1u, 2u, 3u, 4u);
     shape.how_often = {.retry = pick(0u, 50u, 300u), .dead = pick(0u, 30u),
                        .throws = pick(0u, 30u), .rolls_back = pick(0u, 0u, 10u)};
