@@ -44,7 +44,7 @@ public:
 
 private:
     static read_options read_options_of(const worker_options& o) {
-        return {.filters = o.filters, .exclude = o.exclude, .headers = o.headers, .wait = o.wait, .spin = o.spin, .name = o.name, .on_notice = o.on_notice};
+        return {.filters = o.filters, .exclude = o.exclude, .headers = o.headers, .durable_only = o.durable_only, .wait = o.wait, .spin = o.spin, .name = o.name, .on_notice = o.on_notice};
     }
 
     bus bus_;

@@ -24,7 +24,7 @@ public:
     /// Opens the cursor; throws what that throws. At most `batch` events are handled between two looks at room().
     place_keeper(const bus& on, const worker_options& o, std::size_t batch, log::file_system& fs)
         : saver_(evbus::cursor(cursor_home::of(on), o.cursor, cursor_options_of(o), fs)), due_(o.save, detail::steady_ns()),
-          least_window_(o.save.events + batch - 1), most_window_(std::max(o.save.ahead, least_window_)), window_(least_window_),
+          batch_(batch), least_window_(o.save.events + batch - 1), most_window_(std::max(o.save.ahead, least_window_)), window_(least_window_),
           promised_(least_window_), left_(saver_.cursor().notes().may_repeat) {
         if (saver_.cursor().place()) saved_ = *saver_.cursor().place();
     }
@@ -48,6 +48,8 @@ public:
     [[nodiscard]] bool may_repeat(std::uint64_t ahead = 0) const noexcept { return given_ + ahead < left_; }
     /// So many may be given before the next save must be on disk.
     [[nodiscard]] std::uint64_t room() const noexcept { return promised_ - std::min(given_, promised_); }
+    /// The next batch has to wait for a save.
+    [[nodiscard]] bool is_held_up() const noexcept { return room() < batch_; }
     /// It is handled, or its letter is kept.
     void done() noexcept {
         ++given_;
@@ -86,7 +88,7 @@ public:
         if (!saver_.is_under_way()) return false;
         std::exception_ptr why;
         if (!saver_.take(why)) {
-            if (room() == 0) grow();
+            if (is_held_up()) grow();
             saver_.wait(why);
         }
         return settle(why);
@@ -149,6 +151,7 @@ private:
     cursor_saver saver_;
     work::save_due due_;
     cursor_place saved_{no_seq, no_seq};
+    std::uint64_t batch_;
     std::uint64_t least_window_;
     std::uint64_t most_window_;
     std::uint64_t window_;    ///< what the next save promises
