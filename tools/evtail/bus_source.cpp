@@ -86,15 +86,20 @@ private:
 
 } // namespace
 
-bus_source::bus_source(evbus::bus on, event_filter wanted, bool ring_alone)
-    : bus_(std::move(on)), wanted_(std::move(wanted)), ring_alone_(ring_alone),
+bus_source::bus_source(evbus::bus on, event_filter wanted, bool ring_alone, bool durable_only)
+    : bus_(std::move(on)), wanted_(std::move(wanted)), ring_alone_(ring_alone), durable_only_(durable_only),
       names_(bus_.log_dir(), bus_.id(), bus_.attach(evbus::ring::access::read_only)) {}
 
 std::unique_ptr<reader> bus_source::read(evbus::from where) {
     const evbus::read_options how{
-        .filters = wanted_.topics, .exclude = wanted_.exclude, .headers = wanted_.headers, .from = where, .name = "evtail"};
+        .filters = wanted_.topics, .exclude = wanted_.exclude, .headers = wanted_.headers, .from = where, .durable_only = durable_only_, .name = "evtail"};
     if (ring_alone_) return std::make_unique<ring_reader>(bus_, how);
     return std::make_unique<both_reader>(bus_, how);
+}
+
+seq_t bus_source::head() {
+    const seq_t head = bus_.head();
+    return durable_only_ ? std::min(head, bus_.frontier().durable + 1) : head;
 }
 
 bool bus_source::is_stamped() {

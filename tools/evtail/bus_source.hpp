@@ -14,11 +14,12 @@ namespace evtail {
 /// Attached to look on only: takes no place among the participants, writes nothing, wakes nobody.
 class bus_source final : public source {
 public:
-    /// `ring_alone`: what is gone from the ring is a gap, whatever the log has.
-    bus_source(evbus::bus on, event_filter wanted, bool ring_alone);
+    /// `ring_alone`: what is gone from the ring is a gap, whatever the log has. `durable_only`: ends where the log
+    /// is not synced yet.
+    bus_source(evbus::bus on, event_filter wanted, bool ring_alone, bool durable_only = false);
 
     std::unique_ptr<reader> read(evbus::from where) override;
-    seq_t head() override { return bus_.head(); }
+    seq_t head() override;
     evbus::bus_id id() const override { return bus_.id(); }
     evbus::epoch_t epoch() const override { return bus_.epoch(); }
     bool is_stamped() override;
@@ -31,6 +32,7 @@ private:
     evbus::bus bus_;
     event_filter wanted_;
     bool ring_alone_;
+    bool durable_only_;
     publisher_names names_;
 };
 

@@ -5,8 +5,11 @@
 #include <evbus/filter.hpp>
 #include <evbus/frame.hpp>
 #include <evbus/headers.hpp>
+#include <evbus/newest_events.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 
 namespace evtail {
 
@@ -25,6 +28,7 @@ public:
         case evbus::from::kind::head: next_ = in.head(); break;
         case evbus::from::kind::seq: next_ = where.first_seq(); break;
         case evbus::from::kind::epoch: next_ = in.first_seq(); break;
+        case evbus::from::kind::newest: begin_at_newest(where.first_seq()); break;
         // Single events are picked by their time later on: see selection.
         case evbus::from::kind::time:
         case evbus::from::kind::anchor: // refused by the options: the log has them
@@ -44,7 +48,12 @@ public:
             deliver_.gap(lost, evbus::gap_cause::overwritten, on_gap);
             next_ = lost.last + 1;
         }
-        while (next_ <= stop && deliver_.account().events - before < events_a_poll) take(next_++, on_event, on_gap);
+        if (newest_) {
+            const auto the_newest = newest_->give_to(on_event, deliver_);
+            while (next_ <= std::min(stop, newest_->pick().top)) take(next_++, the_newest, on_gap);
+            if (next_ > newest_->pick().top) newest_.reset();
+        }
+        while (next_ <= stop && !newest_ && deliver_.account().events - before < events_a_poll) take(next_++, on_event, on_gap);
         return deliver_.account().events != before ? rest::more : rest::end;
     }
     void wait(std::chrono::nanoseconds) override {}
@@ -59,27 +68,52 @@ public:
 private:
     template <class OnEvent, class OnGap>
     void take(seq_t seq, const OnEvent& on_event, const OnGap& on_gap) {
-        const ring::slot_word word = ring_->word(seq);
-        const std::int64_t ahead = word.laps_ahead_of(ring_->shape().lap(seq));
-        if (ahead > 0) return deliver_.gap({seq, seq}, evbus::gap_cause::overwritten, on_gap);
-        if (ahead == 0 && word.phase() == ring::phase::committed) return take_frame(seq, on_event, on_gap);
-        // Dead, stepped over, or claimed and never finished: nothing was published there.
-        deliver_.voided();
-    }
-    template <class OnEvent, class OnGap>
-    void take_frame(seq_t seq, const OnEvent& on_event, const OnGap& on_gap) {
         evbus::frame_view f;
-        const bool whole = evbus::parse_frame(ring_->slot(seq), f) == evbus::frame_fault::none &&
-                           evbus::headers_view(f.headers_block).is_whole();
-        if (!whole) return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
-        switch (wanted_.judge(f.header.topic_hash, f.topic)) {
-        case evbus::topic_verdict::accepted:
+        switch (read(seq, f)) {
+        case content::accepted:
             if (!headers_.lets_pass(f)) return deliver_.rejected(f.publisher(), on_gap);
             (void)deliver_.frame(seq, f, clock_.to_ns(f.header.published), on_event, on_gap);
             return;
-        case evbus::topic_verdict::rejected: return deliver_.rejected(f.publisher(), on_gap);
-        case evbus::topic_verdict::malformed: return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
+        case content::rejected: return deliver_.rejected(f.publisher(), on_gap);
+        case content::overwritten: return deliver_.gap({seq, seq}, evbus::gap_cause::overwritten, on_gap);
+        case content::malformed: return deliver_.gap({seq, seq}, evbus::gap_cause::malformed, on_gap);
+        case content::nothing: return deliver_.voided();
         }
+    }
+    enum class content : std::uint8_t { accepted, rejected, overwritten, malformed, nothing };
+
+    [[nodiscard]] content read(seq_t seq, evbus::frame_view& f) {
+        const ring::slot_word word = ring_->word(seq);
+        const std::int64_t ahead = word.laps_ahead_of(ring_->shape().lap(seq));
+        if (ahead > 0) return content::overwritten;
+        // Dead, stepped over, or claimed and never finished: nothing was published there.
+        if (ahead != 0 || word.phase() != ring::phase::committed) return content::nothing;
+        if (evbus::parse_frame(ring_->slot(seq), f) != evbus::frame_fault::none || !evbus::headers_view(f.headers_block).is_whole())
+            return content::malformed;
+        switch (wanted_.judge(f.header.topic_hash, f.topic)) {
+        case evbus::topic_verdict::accepted: return content::accepted;
+        case evbus::topic_verdict::rejected: return content::rejected;
+        case evbus::topic_verdict::malformed: break;
+        }
+        return content::malformed;
+    }
+    void begin_at_newest(seq_t up_to) {
+        const seq_t top = std::min(up_to, ring_->head() - 1);
+        evbus::newest_topics topics(wanted_, headers_);
+        topics.begin_stretch(ring_->oldest());
+        evbus::frame_view f;
+        for (seq_t seq = ring_->oldest(); seq <= top; ++seq) {
+            switch (read(seq, f)) {
+            case content::accepted: topics.frame(seq, f); break;
+            case content::rejected: topics.rejected(f.publisher()); break;
+            case content::overwritten:
+            case content::malformed: topics.gap({seq, seq}); break;
+            case content::nothing: break;
+            }
+        }
+        topics.end_stretch(true);
+        newest_.emplace(topics.pick(top));
+        next_ = newest_->pick().begin;
     }
 
     static constexpr std::uint64_t events_a_poll = 4096;
@@ -89,6 +123,7 @@ private:
     evbus::filter_set wanted_;
     evbus::header_filter headers_;
     evbus::delivery deliver_{SIZE_MAX}; ///< all that may be open at once stands in the ring
+    std::optional<evbus::newest_events> newest_; ///< until all of them were given
     std::uint64_t bytes_ = 0;
     seq_t next_ = 1;
 };

@@ -16,8 +16,9 @@ namespace evtail {
 class log_source final : public source {
 public:
     /// The log in `dir`. `bus_name`, when not empty, is the bus it belongs to: while that one's recorder
-    /// lives, nothing is read above what it says is written. `awaits_ring`: stale once the ring is there.
-    log_source(const std::string& dir, std::string bus_name, bool awaits_ring, event_filter wanted);
+    /// lives, nothing is read above what it says is written. `awaits_ring`: stale once the ring is there. `grows`:
+    /// it is read on when it has.
+    log_source(const std::string& dir, std::string bus_name, bool awaits_ring, event_filter wanted, bool grows);
 
     std::unique_ptr<reader> read(evbus::from where) override;
     seq_t head() override;
@@ -27,6 +28,7 @@ public:
     evbus::cursor_home cursors() override;
     std::string_view publisher_name(evbus::publisher_id who, seq_t at) override { return names_.name(who, at); }
 
+    [[nodiscard]] bool grows() const { return grows_; }
     /// The last seq that may be read now.
     seq_t limit();
 
@@ -36,6 +38,7 @@ private:
     std::string dir_;
     std::string bus_name_;
     bool awaits_ring_;
+    bool grows_;
     event_filter wanted_;
     evbus::log::log_reader log_; ///< for its ends only
     std::optional<evbus::bus> bus_;

@@ -19,6 +19,7 @@ constexpr const char* examples =
     "  evtail md -f -n 0 -c 1 --for 5s        the next event; exit 124 when none comes in 5 s\n"
     "  evtail md -f --from epoch              all since the bus was last created, then what comes\n"
     "  evtail md -f --cursor audit >>audit.txt  go on where the last such run ended, whatever ended it\n"
+    "  evtail md --last-per-topic 'md.trade.>'  the newest event of each topic; with -f then what comes\n"
     "  evtail md --topics                     count, rate and last time of each topic\n"
     "  evtail md --from begin --header correlation-id=4711   what belongs together\n"
     "  evtail --log /var/lib/evbus/md -r -n 3 the newest three of a log without its bus\n"
@@ -57,13 +58,16 @@ void declare_range(cli::command& cmd, options& o) {
         o.last.reset();
         if (!o.all) o.last = cli::parse_count(s);
     });
-    cmd.option("--from", "begin|epoch|end|SEQ", "all from there on; epoch: since the bus was last created", [&o](const std::string& s) {
+    cmd.option("--from", "begin|epoch|anchor|end|SEQ",
+               "all from there on; epoch: since the bus was last created; anchor: behind the newest anchor, all if there is none", [&o](const std::string& s) {
         o.all = s == "begin";
         o.from_epoch = s == "epoch";
+        o.from_anchor = s == "anchor";
         o.from.reset();
         if (s == "end") o.from = evbus::max_seq;
-        else if (!o.all && !o.from_epoch) o.from = parse_seq(s);
+        else if (!o.all && !o.from_epoch && !o.from_anchor) o.from = parse_seq(s);
     });
+    cmd.flag("--last-per-topic", o.last_per_topic, "the newest event of each topic, as of --to; with -f then all that comes");
     cmd.text("--cursor", o.cursor, "NAME", "all from where a run with this name ended (at first: all there is), and keep the place");
     cmd.option("--to", "SEQ", "nothing after this seq", [&o](const std::string& s) { o.to = parse_seq(s); });
     cmd.time("-S,--since", o.since, "published then or later: 2026-11-20T09:30, -5m, today, @1795167000");
@@ -86,6 +90,7 @@ void declare_source(cli::command& cmd, options& o) {
                             "read ring and log as one, or one of them alone");
     cmd.text("--ring", o.ring_file, "FILE", "read a dead ring: a copy, or a file left behind");
     cmd.text("--log", o.log_dir, "DIR", "read the log in this directory, without its bus");
+    cmd.flag("--durable", o.durable, "only what the recorder has synced, which a power loss cannot take back");
     cmd.choice<gap_policy>("--on-gap", o.on_gap,
                            {{"warn", gap_policy::warn}, {"error", gap_policy::error}, {"ignore", gap_policy::ignore}},
                            "events that cannot be had: tell and go on, stop there, say nothing");
@@ -101,14 +106,29 @@ void declare_output(cli::command& cmd, options& o, bool& utc) {
 }
 
 void check_cursor(const options& o) {
-    if (o.from || o.from_epoch || o.all || o.last || o.since) refuse("--cursor", "and another beginning were given", "leave out --from, -n and -S");
+    if (o.from || o.from_epoch || o.from_anchor || o.all || o.last || o.since)
+        refuse("--cursor", "and another beginning were given", "leave out --from, -n and -S");
     if (o.until) refuse("--cursor", "would pass what --until leaves out", "leave out one of them");
     if (o.newest_first) refuse("--cursor", "goes on in the order of seqs", "leave out --reverse");
     if (o.ring_file) refuse("--cursor", "has no place beside a dead ring", "leave it out with --ring");
     if (o.source == source_kind::ring) refuse("--cursor", "needs the log, for what is gone from the ring", "leave out --source ring");
 }
 
+void check_last_per_topic(const options& o) {
+    if (o.from || o.from_epoch || o.from_anchor || o.all || o.last || o.since)
+        refuse("--last-per-topic", "and another beginning were given", "leave out --from, -n and -S; --to names the moment");
+    if (o.cursor) refuse("--last-per-topic", "begins anew each time, and --cursor goes on", "leave out one of them");
+    if (o.newest_first) refuse("--last-per-topic", "shows in the order of seqs", "leave out --reverse");
+}
+
+void check_durable(const options& o) {
+    if (o.ring_file || o.log_dir) refuse("--durable", "needs the bus, which says what is synced", "leave it out with --ring and --log");
+    if (o.source != source_kind::automatic) refuse("--durable", "reads what of the log is synced", "leave out --source");
+}
+
 void check(const options& o) {
+    if (o.last_per_topic) check_last_per_topic(o);
+    if (o.durable) check_durable(o);
     if (o.ring_file && o.log_dir) refuse("--ring and --log", "are two sources", "name one");
     if ((o.ring_file || o.log_dir) && o.source != source_kind::automatic)
         refuse("--source", "chooses between the parts of a bus", "leave it out with --ring and --log");
@@ -116,7 +136,9 @@ void check(const options& o) {
     if (o.ring_file && o.is_live()) refuse("--follow", "has nothing to wait for in a dead ring", "leave it out with --ring");
     if (o.newest_first && o.is_live()) refuse("--reverse", "needs an end to begin at", "leave out --follow");
     if (o.newest_first && o.topics) refuse("--reverse", "orders events, and --topics shows none", "leave out one of them");
-    if (o.since && (o.from || o.all || o.from_epoch)) refuse("--since", "and another beginning were given", "leave out --from and -n all");
+    if (o.from_anchor && (o.ring_file || o.source == source_kind::ring))
+        refuse("--from anchor", "needs the log, where anchors stand", "leave out --ring and --source ring");
+    if (o.since && (o.from || o.all || o.from_epoch || o.from_anchor)) refuse("--since", "and another beginning were given", "leave out --from and -n all");
     if (o.cursor) check_cursor(o);
     if (o.from && o.to && *o.to < *o.from) refuse("--to", "lies before --from", "exchange the two");
     if (o.since && o.until && *o.until < *o.since) refuse("--until", "lies before --since", "exchange the two");

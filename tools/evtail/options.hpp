@@ -41,6 +41,8 @@ struct options {
     bool all = false;                         ///< --from begin, -n all
     std::optional<evbus::seq_t> from;         ///< --from SEQ
     bool from_epoch = false;                  ///< --from epoch
+    bool from_anchor = false;                 ///< --from anchor
+    bool last_per_topic = false;              ///< the newest event of each topic, then what comes
     std::optional<std::string> cursor;        ///< goes on from it, and keeps it
     std::optional<evbus::seq_t> to;           ///< inclusive
     std::optional<cli::time_ns> since, until; ///< inclusive
@@ -54,6 +56,7 @@ struct options {
     std::optional<std::chrono::nanoseconds> idle;
     std::optional<std::chrono::nanoseconds> duration;
 
+    bool durable = false;                     ///< nothing that is not synced yet
     gap_policy on_gap = gap_policy::warn;
     bool topics = false;
     bool stats = false;

@@ -67,14 +67,15 @@ ending tail::show_all() {
     const seq_t top = std::min(wanted_.seqs.last, head - 1);
     if (!o_->is_live()) wanted_.seqs.last = top;
     if (cursor_) return show_from_cursor();
-    const bool from_there = o_->all || o_->from || o_->from_epoch || o_->since;
+    if (o_->last_per_topic) return stream(evbus::from::newest_of_each_topic(top), wanted_.seqs.last, o_->is_live());
+    const bool from_there = o_->all || o_->from || o_->from_epoch || o_->from_anchor || o_->since;
     const std::uint64_t n = o_->last.value_or(o_->newest_first && from_there ? no_limit : default_last);
     if (o_->from == evbus::max_seq) return stream(head, wanted_.seqs.last, o_->is_live()); // --from end
     if (o_->topics && !from_there && !o_->last)
         return stream(o_->follow ? head : find_beginning().first, wanted_.seqs.last, o_->is_live());
     const beginning floor = find_beginning();
     if (floor.asked) wanted_.seqs.first = floor.first;
-    if (from_there && !o_->last && !o_->newest_first) return stream(floor.first, wanted_.seqs.last, o_->is_live());
+    if (from_there && !o_->last && !o_->newest_first) return stream(evbus::from::place({floor.first, floor.walk_from}), wanted_.seqs.last, o_->is_live());
     const ending how = show_last(floor, top, n);
     if (!o_->is_live()) return how;
     if (how == ending::behind) return stream(move_.stuck_at(), wanted_.seqs.last, true); // as long as it takes
@@ -88,9 +89,14 @@ ending tail::show_from_cursor() {
 }
 
 tail::beginning tail::find_beginning() {
-    if (o_->from) return {*o_->from, true};
+    if (o_->from) return {*o_->from, *o_->from, true};
+    if (o_->from_anchor) {
+        const evbus::cursor_place at = in_->read(evbus::from::anchor())->place();
+        return {at.next, at.walk_from, true};
+    }
     const auto where = o_->from_epoch ? evbus::from::this_epoch() : o_->since ? evbus::from::time_ns(*o_->since) : evbus::from::oldest();
-    return {std::max<seq_t>(in_->read(where)->next(), 1), o_->from_epoch || o_->since};
+    const seq_t first = std::max<seq_t>(in_->read(where)->next(), 1);
+    return {first, first, o_->from_epoch || o_->since};
 }
 
 ending tail::show_last(const beginning& floor, seq_t top, std::uint64_t n) {

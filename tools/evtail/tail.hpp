@@ -26,6 +26,7 @@ public:
 private:
     struct beginning {
         seq_t first = 1;
+        seq_t walk_from = 1; ///< at an event that was not whole at `first`; else `first`
         bool asked = false; ///< named by a flag, not what happens to be the oldest
     };
 
