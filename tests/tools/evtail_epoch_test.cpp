@@ -64,5 +64,5 @@ TEST_CASE_FIXTURE(evtail_fixture, "evtail --from epoch: is a beginning, of which
     const finished f = tail_of({"some-bus", "--from", "epoch", "-S", "-5m"});
     CHECK(f.code == 2);
     CHECK(has(f.err, "another beginning"));
-    CHECK(has(tail_of({"--help"}).out, "begin|epoch|end|SEQ"));
+    CHECK(has(tail_of({"--help"}).out, "begin|epoch|anchor|end|SEQ"));
 }
