@@ -2,6 +2,7 @@
 #include "tests/tools/evctl_fixture.hpp"
 
 #include <evbus/publisher.hpp>
+#include <evbus/subscriber.hpp>
 
 #include <doctest/doctest.h>
 
