@@ -37,6 +37,22 @@ std::string flipped(std::string bytes, std::size_t bit) {
 
 } // namespace
 
+TEST_CASE("cursor file: what a worker keeps with its place comes back with it, and a strange flag is damage") {
+    log::saved_cursor c = saved(7), got;
+    CHECK(decode_cursor(encode_cursor(c), got) == log::cursor_fault::none);
+    CHECK(got.notes == log::cursor_notes{}); // as files have it that know nothing of it
+    c.notes = {.letters = 12, .may_repeat = 1000, .unsure_letters = true};
+    CHECK(decode_cursor(encode_cursor(c), got) == log::cursor_fault::none);
+    CHECK(got.notes == c.notes);
+    std::string odd = encode_cursor(c);
+    log::cursor_header h;
+    std::memcpy(&h, odd.data(), sizeof h);
+    h.unsure_letters = 2;
+    h.checksum = log::detail::cursor_checksum(h, std::string_view(odd).substr(sizeof h));
+    std::memcpy(odd.data(), &h, sizeof h);
+    CHECK(decode_cursor(odd, got) == log::cursor_fault::damaged);
+}
+
 TEST_CASE("cursor file: what was encoded is decoded") {
     log::saved_cursor got;
     REQUIRE(decode_cursor(encode_cursor(saved(77, 5, 70)), got) == log::cursor_fault::none);

@@ -65,6 +65,7 @@ TEST_CASE("refusals: options out of range are named, with their range") {
     says(with([](auto& o) { o.save.events = std::numeric_limits<std::uint64_t>::max(); }), "save.events 18446744073709551615");
     says(with([](auto& o) { o.save.every = -1ns; }), "save.every -1 ns");
     says(with([](auto& o) { o.save.every = std::chrono::nanoseconds::max(); }), "save.every");
+    says(with([](auto& o) { o.save.ahead = std::numeric_limits<std::uint64_t>::max(); }), "save.ahead 18446744073709551615");
     says(with([](auto& o) { o.batch = 0; }), "batch 0");
     says(with([](auto& o) { o.batch = 1u << 30; }), "batch 1073741824");
     says(with([](auto& o) { o.batch_bytes = 0; }), "batch_bytes 0");
