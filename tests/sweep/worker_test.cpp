@@ -9,7 +9,7 @@ namespace {
 constexpr const char* binary = "worker";
 constexpr std::uint64_t slots = 64;
 
-/// A worker's own steps; the others have sweeps of their own, and are struck here in full runs.
+/// A worker's own steps; the others have sweeps of their own, and are struck here in long runs.
 bool is_of_worker(const std::string& name) {
     return name.starts_with("cursor_") || name.starts_with("letter") || name.starts_with("event_");
 }
@@ -38,7 +38,7 @@ void sweep(const char* role, const worker_shape& shape) {
     for (std::size_t p = 0; p < hits.size(); ++p) hits[p] = w.page()->hits[p].load();
     for (std::size_t p = 0; p < hits.size(); ++p) {
         const std::string name = evbus::probe_names[p];
-        if (hits[p] == 0 || (recorder_test::is_short() && !is_of_worker(name))) continue;
+        if (hits[p] == 0 || (std::getenv("EVBUS_ROUNDS") == nullptr && !is_of_worker(name))) continue;
         for (const std::uint64_t before : sweep_test::places_among(std::min<std::uint64_t>(hits[p], 20))) {
             for (const fault f : {fault::killed, fault::lapped}) {
                 if (f == fault::lapped && before != 0) continue;

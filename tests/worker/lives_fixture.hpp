@@ -112,10 +112,7 @@ public:
             }
             look();
             if (plan.lines != 0 && judge_.lines() >= lines_before + plan.lines) v.kill();
-            if (to_requeue && judge_.lines() > lines_before) {
-                requeue();
-                to_requeue = false;
-            }
+            if (to_requeue && judge_.lines() > lines_before && (judge_.dead().empty() || requeue() != 0)) to_requeue = false;
             if (to_come == 0 && judge_.is_settled()) {
                 if (asked_to_end_.words().exchange(1) != 0) (void)send(others_, "wake up"); // else it would see it by and by
                 ::usleep(1000);
@@ -158,23 +155,29 @@ public:
         judge_.all_over(letters());
     }
     /// Every dead letter that there is comes back to the worker, as `evlog dead-letters requeue` would do it.
+    /// How many; none while the journal is held by a worker that was stopped just then.
     std::size_t requeue() {
         const std::set<evbus::seq_t> dead = judge_.dead();
         if (dead.empty()) return 0;
-        auto journal = open_journal();
-        std::size_t done = 0;
-        for (const evbus::seq_t seq : dead) {
-            evbus::letters::story s = journal.open_letters().at(seq);
-            s.state = evbus::letters::letter_state::waiting;
-            s.requeued = true;
-            s.attempts = 0;
-            s.due_ns = 0;
-            judge_.requeued(seq);
-            if (journal.change(s) != 0) wrong_ += "\n  requeue: refused";
-            ++done;
+        try {
+            auto journal = open_journal();
+            for (const evbus::seq_t seq : dead) {
+                evbus::letters::story s = journal.open_letters().at(seq);
+                s.state = evbus::letters::letter_state::waiting;
+                s.requeued = true;
+                s.attempts = 0;
+                s.due_ns = 0;
+                if (journal.change(s) != 0) wrong_ += "\n  requeue: refused";
+            }
+            const int written = journal.write();
+            if (written == -EBUSY) return 0;
+            if (written != 0 || journal.sync() != 0) wrong_ += "\n  requeue: not written";
+        } catch (const evbus::error& e) {
+            if (e.kind() == evbus::errc::busy) return 0;
+            throw;
         }
-        if (journal.write() != 0 || journal.sync() != 0) wrong_ += "\n  requeue: not written";
-        return done;
+        for (const evbus::seq_t seq : dead) judge_.requeued(seq);
+        return dead.size();
     }
     void look() { judge_.read(diary_.more()); }
 
@@ -233,7 +236,7 @@ private:
     /// With segments so small that there is something to clean.
     [[nodiscard]] evbus::letters::journal open_journal() const {
         return evbus::letters::journal::open(evbus::log::posix(), {log_dir()}, cursor_name,
-                                             {.bus = on_.id(), .segment_bytes = std::uint64_t{64} << 10, .program = "operator"});
+                                             {.bus = on_.id(), .segment_bytes = std::uint64_t{64} << 10, .lock_wait = std::chrono::milliseconds(300), .program = "operator"});
     }
     static evbus::bus_options bus_shape(const worker_shape& shape, const std::string& dir) {
         return {.slots = shape.slots, .slot_bytes = 128, .pacing = evbus::pacing::paced, .log_dir = dir + "/log", .stall_limit = std::chrono::hours(1)};
