@@ -6,7 +6,6 @@ using namespace lives_test;
 
 namespace {
 
-constexpr const char* binary = "worker";
 constexpr std::uint64_t slots = 64;
 
 /// A worker's own steps; the others have sweeps of their own, and are struck here in long runs.

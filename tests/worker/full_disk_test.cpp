@@ -146,7 +146,7 @@ TEST_CASE("full disk: told to go on, the worker tries again until there is space
     wait_until([&] { return s.handled() == s.last; });
     w.stop();
     CHECK(scene::end_of(w) == "");
-    for (const auto& [seq, times] : s.times) CHECK_MESSAGE(times == 1, seq);
+    for (const auto& handling : s.times) CHECK_MESSAGE(handling.second == 1, handling.first);
     CHECK(w.stats().failed_saves >= 3);
 }
 

@@ -26,9 +26,10 @@ using evbus::order;
 /// A letter as the judge found it in the journal.
 struct found_letter {
     bool dead = false;
+    bool closed = false; ///< handled after all; looked for only behind the saved place
     std::uint32_t attempts = 0;
     bool requeued = false;
-    std::string error;
+    std::string error{};
     bool whole = true; ///< its event is as it was published
 };
 
@@ -93,8 +94,8 @@ public:
 
     /// A life is over; this is what it left. `next` is the saved place, no_seq when none was saved.
     void life_over(unsigned life, bool clean, seq_t next, const std::map<seq_t, found_letter>& letters) {
-        const auto waits = [](const auto& l) { return !l.second.dead; };
-        if (clean) last_clean_ = life;
+        const auto waits = [](const auto& l) { return !l.second.dead && !l.second.closed; };
+        if (clean) clean_.insert(life);
         if (!clean) doubt();
         else if (std::none_of(letters.begin(), letters.end(), waits)) letters_in_doubt_ = false;
         look_at(next, letters);
@@ -106,8 +107,12 @@ public:
         for (auto& [seq, e] : events_) {
             if (seq >= next || letters.count(seq) != 0) e.story += seq < next ? " | kept" : letters.count(seq) != 0 ? " | kept, not passed" : " | not passed";
             const auto letter = letters.find(seq);
-            e.kept_attempts = letter != letters.end() && !letter->second.dead ? letter->second.attempts : 0;
             e.is_kept = letter != letters.end();
+            const bool closed = e.is_kept && letter->second.closed;
+            const bool waits = e.is_kept && !closed && !letter->second.dead;
+            e.kept_attempts = closed ? e.fate.attempts : waits ? letter->second.attempts : 0;
+            // Whatever was done: it is going to be given once more.
+            if (waits || (seq >= next && !e.is_kept)) open_.insert(seq);
             if (seq < next && !e.handled && !e.is_kept) complain(seq, "passed by the saved place, neither handled nor among the letters");
         }
         for (const auto& [seq, letter] : letters) check_letter(seq, letter);
@@ -126,7 +131,7 @@ public:
             const bool dead = letters.count(seq) != 0 && letters.at(seq).dead;
             const bool should = e.fate.dies && !e.back_handled;
             if (dead != should) complain(seq, should ? "ought to be a dead letter" : "is a dead letter, and was handled");
-            if (letters.count(seq) != 0 && !dead) complain(seq, "still waits, though it was done with");
+            if (letters.count(seq) != 0 && !dead && !letters.at(seq).closed) complain(seq, "still waits, though it was done with");
         }
     }
 
@@ -179,7 +184,7 @@ private:
             if (rolled_.count(l.life) == 0) complain(l, "given again within one life");
             return;
         }
-        if (had_it <= last_clean_ && rolled_.count(l.life) == 0) complain(l, "given again, though the life that had it ended well");
+        if (clean_.count(had_it) != 0 && rolled_.count(l.life) == 0) complain(l, "given again, though the life that had it ended well");
         if (e.is_kept && l.attempt <= e.kept_attempts) complain(l, "given again, though that attempt stood in the journal");
         if (!e.is_kept && l.seq < place_) complain(l, "given again, though the saved place was " + std::to_string(place_));
     }
@@ -219,12 +224,13 @@ private:
     }
     void close(seq_t seq, const known& e) {
         open_of_[e.topic].erase(seq);
-        if (!e.back_from_dead) open_.erase(seq);
+        if (!e.back_from_dead || e.back_handled) open_.erase(seq);
     }
     void check_letter(seq_t seq, const found_letter& letter) {
         const auto at = events_.find(seq);
         if (at == events_.end()) return complain(seq, "is among the letters, and was never published for this worker");
         const known& e = at->second;
+        if (letter.closed) return;
         if (!letter.whole) complain(seq, "its letter holds another event");
         if (letter.requeued || e.back_from_dead) return;
         const std::string attempts = std::to_string(letter.attempts);
@@ -262,7 +268,7 @@ private:
     seq_t last_first_ = no_seq;
     std::map<std::size_t, seq_t> last_first_of_;
     seq_t place_ = no_seq;
-    unsigned last_clean_ = 0; ///< lives count from 1; before the first there is nothing to repeat
+    std::set<unsigned> clean_;  ///< lives that ended well
     std::uint64_t lines_ = 0, repeats_ = 0;
     std::vector<std::string> wrong_;
 };

@@ -136,6 +136,24 @@ TEST_CASE("judge: of several attempts that were not kept each may come again, on
     s.gives(2, s.dies, 2, true);
     CHECK(s.found("within one life"));
 }
+TEST_CASE("judge: what was handled and is not kept is not settled before it was given again") {
+    scene s;
+    s.all(1);
+    CHECK(s.j.is_settled());
+    s.over(1, false, s.c, {{s.dies, {.dead = true, .attempts = 3, .error = script::words(s.dies, 3)}}, {s.again, {.closed = true}}});
+    CHECK_FALSE(s.j.is_settled());
+    s.gives(2, s.c, 1, true);
+    CHECK(s.j.is_settled());
+    CHECK(s.j.text() == "");
+    s.gives(2, s.again, 2, true);
+    CHECK(s.found("stood in the journal"));
+}
+TEST_CASE("judge: an attempt of a life that was killed may come again behind a later life that ended well without it") {
+    scene s;
+    s.gives(1, s.again).gives(1, s.again, 2).over(1, false, s.a, {}).gives(2, s.again, 1, true);
+    s.over(2, true, s.a, {{s.again, {.attempts = 1, .error = script::words(s.again, 1)}}}).gives(3, s.again, 2, true);
+    CHECK(s.j.text() == "");
+}
 TEST_CASE("judge: an announcement that is forgotten at the next attempt") {
     scene s;
     s.over(1, false, no_seq, {}).gives(2, s.again, 1, true);

@@ -208,6 +208,9 @@ public:
                 out[seq] = {.dead = story.state == evbus::letters::letter_state::dead, .attempts = story.attempts, .requeued = story.requeued,
                             .error = story.error, .whole = e.seq() == seq && number_of(e) != 0};
             }
+            const evbus::seq_t head = on_.head();
+            for (evbus::seq_t seq = std::max<evbus::seq_t>(saved_place(), 1); seq < head; ++seq)
+                if (journal.knows(seq)) out.emplace(seq, found_letter{.closed = true}); // unless it is among the open ones
         } catch (const evbus::error& e) {
             if (e.kind() != evbus::errc::not_found) wrong_ += std::string("\n  letters: ") + e.what();
         }
@@ -297,6 +300,7 @@ private:
             case verdict::dead: return evbus::dead(script::words(e.seq(), a.number));
             case verdict::throws: throw std::runtime_error(script::words(e.seq(), a.number));
             case verdict::rolls_back: return evbus::rollback("as planned");
+            case verdict::skipped: break; // in batches only
             }
             return evbus::next;
         }
