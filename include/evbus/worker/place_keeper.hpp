@@ -72,7 +72,7 @@ public:
     [[nodiscard]] bool can_save() const noexcept { return saver_.cursor().can_save(); }
 
     /// Handling is held up: the next save promises more.
-    void grow() noexcept { window_ = std::min(window_ * 2, most_window_); }
+    void grow() noexcept { window_ = std::min(window_ * 8, most_window_); }
     /// Begins to save; not while is_saving().
     void ask(const cursor_place& at, const cursor_notes& notes) {
         ask_for(at);
@@ -142,7 +142,12 @@ private:
         }
         saved_ = asked_;
         left_ = left_ > asked_given_ ? left_ - asked_given_ : 0;
-        if (given_ < promised_ / 4) window_ = std::max(window_ / 2, least_window_);
+        // Not after the first: one quick save among slow ones says little.
+        little_used_ = given_ < promised_ / 4 ? little_used_ + 1 : 0;
+        if (little_used_ == 16) {
+            little_used_ = 0;
+            window_ = std::max(window_ / 2, least_window_);
+        }
         given_ -= asked_given_;
         promised_ = asked_window_;
         return true;
@@ -155,6 +160,7 @@ private:
     std::uint64_t least_window_;
     std::uint64_t most_window_;
     std::uint64_t window_;    ///< what the next save promises
+    unsigned little_used_ = 0; ///< saves in a row
     std::uint64_t promised_;  ///< what the file promises at least
     std::uint64_t left_;      ///< so many events from the saved place on may be repeats
     std::uint64_t given_ = 0; ///< since the saved place
