@@ -35,7 +35,13 @@ struct scene {
     [[nodiscard]] worker_options options() const {
         return {.cursor = "tiny", .retry = {.attempts = 2, .first_delay = 0ns}, .save = {.events = 10, .every = 1ms, .ahead = 0}};
     }
-    void fill() const { disk.take(disk.free_bytes()); }
+    /// To the brim, whoever else writes meanwhile.
+    void fill() const {
+        const int fd = ::open((disk.dir() + "/ballast").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        const std::string page(4096, 'x');
+        while (::write(fd, page.data(), page.size()) > 0) {}
+        ::close(fd);
+    }
 
     /// A handling, from the worker's thread; true when it is the first one of its event.
     bool handle(const event& e, const attempt& a) {

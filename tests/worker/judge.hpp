@@ -61,7 +61,10 @@ public:
         known& e = at->second;
         e.story += " " + in_short(l);
         if (l.n != e.n) complain(l, "another event than was published there");
-        if (l.gave == verdict::skipped) return read_skipped(l, e);
+        if (l.gave == verdict::skipped) {
+            e.skipped = true;
+            return;
+        }
         if (l.gave != verdict::rolls_back && !l.requeued && l.gave != script_.answer(l.seq, l.attempt)) complain(l, "the handler left its script");
         if (l.requeued) return read_requeued(l, e);
         if (l.attempt == 0 || l.attempt > e.fate.attempts) return complain(l, "one attempt too many");
@@ -198,11 +201,6 @@ private:
         } else {
             --alarms_left_;
         }
-    }
-    void read_skipped(const line& l, known& e) {
-        e.skipped = true;
-        const std::set<seq_t>& waiting = open_of_[e.topic];
-        if (order_ != order::by_topic || waiting.empty() || *waiting.begin() >= l.seq) complain(l, "skipped, and nothing of its topic waits");
     }
     /// Somebody may have had what is not saved.
     void doubt() {

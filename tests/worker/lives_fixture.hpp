@@ -12,6 +12,7 @@
 #include "tests/recorder/recorder_fixture.hpp"
 #include "tests/sweep/sweep_fixture.hpp"
 #include "tests/worker/judge.hpp"
+#include "tests/worker/scripted_handler.hpp"
 #include "tests/worker/worker_fixture.hpp"
 
 #include <evbus/letters/journal.hpp>
@@ -269,66 +270,8 @@ private:
 
     // --- in the worker's process -----------------------------------------------------------------
 
-    /// What the handler does with events, one after the other; its pen writes before it answers.
-    struct handler {
-        const worker_world* home;
-        std::shared_ptr<diary_pen> pen;
-        unsigned life;
-        std::uint64_t own_end;
-        std::set<evbus::seq_t> rolled{};
-        std::uint64_t handled = 0;
-
-        verdict meet(const evbus::event& e, const evbus::attempt& a, std::string& lines) {
-            verdict v = home->script_.answer(e.seq(), a.number);
-            if (home->script_.rolls_back(e.seq()) && rolled.insert(e.seq()).second) v = verdict::rolls_back;
-            else if (a.requeued) v = verdict::next;
-            lines += text_of(line{life, e.seq(), home->number_of(e), a.number, a.may_repeat, a.requeued, v});
-            ++handled;
-            return v;
-        }
-        void end_if_told(const std::string& lines) const {
-            pen->write(lines);
-            if (own_end != 0 && handled >= own_end) ::kill(::getpid(), SIGKILL);
-        }
-        evbus::outcome one(const evbus::event& e, const evbus::attempt& a) {
-            std::string lines;
-            const verdict v = meet(e, a, lines);
-            end_if_told(lines);
-            switch (v) {
-            case verdict::next: return evbus::next;
-            case verdict::retry: return evbus::retry(script::words(e.seq(), a.number));
-            case verdict::dead: return evbus::dead(script::words(e.seq(), a.number));
-            case verdict::throws: throw std::runtime_error(script::words(e.seq(), a.number));
-            case verdict::rolls_back: return evbus::rollback("as planned");
-            case verdict::skipped: break; // in batches only
-            }
-            return evbus::next;
-        }
-        evbus::outcome all(evbus::event_batch& batch) {
-            std::string lines;
-            bool back = false;
-            std::set<std::uint64_t> failed; // topics; what is behind comes again when topics are kept in order
-            for (std::size_t i = 0; i < batch.size() && !back; ++i) {
-                const evbus::event e = batch[i];
-                const evbus::attempt a = batch.attempt(i);
-                if (failed.count(e.topic_hash()) != 0) {
-                    lines += text_of(line{life, e.seq(), home->number_of(e), a.number, a.may_repeat, a.requeued, verdict::skipped});
-                    continue;
-                }
-                const verdict v = meet(e, a, lines);
-                const bool waits = v == verdict::retry || v == verdict::throws;
-                if (waits) batch.fail(i, evbus::retry(script::words(e.seq(), a.number)));
-                if (waits && home->shape_.order == order::by_topic && a.number < home->shape_.attempts) failed.insert(e.topic_hash());
-                if (v == verdict::dead) batch.fail(i, evbus::dead(script::words(e.seq(), a.number)));
-                back = v == verdict::rolls_back;
-            }
-            end_if_told(lines);
-            return back ? evbus::rollback("as planned") : evbus::outcome(evbus::next);
-        }
-    };
-
     int work(unsigned life, std::uint64_t own_end) const {
-        handler h{this, std::make_shared<diary_pen>(diary_path()), life, own_end};
+        scripted_handler h{script_, shape_.order, [this](const evbus::event& e) { return number_of(e); }, std::make_shared<diary_pen>(diary_path()), life, own_end};
         const evbus::bus there = evbus::bus::open(w_.name());
         if (shape_.batch != 0) return run(evbus::worker(there, options(), [h](evbus::event_batch& b) mutable { return h.all(b); }));
         return run(evbus::worker(there, options(), [h](const evbus::event& e, const evbus::attempt& a) mutable { return h.one(e, a); }));
