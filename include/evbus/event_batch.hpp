@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -33,7 +34,7 @@ public:
     void fail(std::size_t i, outcome what) {
         const bool fails = what.what() == outcome::kind::retry || what.what() == outcome::kind::dead;
         if (!fails || i >= size()) throw std::invalid_argument(fails ? "event_batch::fail: no such event" : "event_batch::fail: neither retry nor dead");
-        failed_.emplace_back(i, std::move(what));
+        failed_.insert_or_assign(i, std::move(what));
     }
 
     // --- for the worker ----------------------------------------------------------------------------------------------
@@ -52,10 +53,8 @@ public:
     }
     /// Null when nothing was said of the i-th.
     [[nodiscard]] const outcome* failure(std::size_t i) const noexcept {
-        const outcome* last = nullptr;
-        for (const auto& [at, what] : failed_)
-            if (at == i) last = &what;
-        return last;
+        const auto at = failed_.find(i);
+        return at == failed_.end() ? nullptr : &at->second;
     }
     [[nodiscard]] bool has_failures() const noexcept { return !failed_.empty(); }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.size(); }
@@ -82,7 +81,7 @@ private:
 
     std::vector<held> all_;
     std::vector<std::byte> bytes_;
-    std::vector<std::pair<std::size_t, outcome>> failed_;
+    std::map<std::size_t, outcome> failed_; ///< by place: a large batch may fail as a whole
 };
 
 } // namespace v1
