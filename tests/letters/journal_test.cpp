@@ -84,6 +84,30 @@ TEST_CASE("letters: the newest step of a letter counts; what is closed is known,
     CHECK(letters_of(box.open()) == lines{"1 waiting 3 for good requeued"});
 }
 
+TEST_CASE("letters: what is closed can be forgotten, for good, and be a letter anew") {
+    letter_box box;
+    {
+        journal j = box.open();
+        for (seq_t s = 1; s <= 4; ++s) add(j, s);
+        REQUIRE(j.change(make_story(1, letter_state::handled)) == 0);
+        REQUIRE(j.change(make_story(2, letter_state::dropped)) == 0);
+        REQUIRE(j.change(make_story(3, letter_state::dead)) == 0);
+        keep(j);
+        REQUIRE(j.forget_closed() == 0);
+        CHECK_FALSE(j.knows(1));
+    }
+    journal j = box.open();
+    CHECK_FALSE(j.knows(1));
+    CHECK_FALSE(j.knows(2));
+    CHECK(letters_of(j) == lines{"3 dead 1", "4 waiting 1"});
+    const seq_t end = j.last();
+    REQUIRE(j.forget_closed() == 0); // nothing to forget costs nothing
+    CHECK(j.last() == end);
+    add(j, 1);
+    keep(j);
+    CHECK(whole_letters_of(box.open()).at(0).starts_with("1 waiting 1 | "));
+}
+
 TEST_CASE("letters: an event of any size, and one that was published on the topic of our own notes") {
     letter_box box;
     std::string large(max_event_bytes, 'x');

@@ -157,3 +157,25 @@ TEST_CASE("letters: of another bus, they are refused") {
     fs::copy(log::log_dir{other.log_dir()}.dead_letters(), log::log_dir{s.log_dir()}.dead_letters(), fs::copy_options::recursive);
     CHECK_THROWS_AS((void)s.start(), error);
 }
+
+TEST_CASE("letters: a cursor that is reset has everything behind its place handled once more, also what was a letter; open ones are not doubled") {
+    stage s;
+    s.how.retry.attempts = 2;
+    s.how.retry.first_delay = 1ms;
+    s.publish_numbers(1, 4);
+    {
+        worker w = s.start([](const event& e, const attempt& a) {
+            return e.text() == "2" && a.number == 1 ? retry("not now") : e.text() == "3" ? dead("broken") : outcome(next);
+        });
+        wait_until([&] { return w.stats().handled == 3 && w.stats().dead == 1; });
+        CHECK(end_of(w) == "");
+    }
+    CHECK(s.given().size() == 5);
+    s.send_back_to(1);
+    worker w = s.start([](const event&, const attempt&) { return outcome(next); });
+    s.until(8);
+    CHECK(end_of(w) == "");
+    const lines all = s.given();
+    CHECK(lines(all.begin() + 5, all.end()) == lines{"1", "2", "4"}); // 3 is a dead letter still
+    CHECK(s.letters().size() == 1);
+}

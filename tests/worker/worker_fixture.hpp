@@ -156,6 +156,12 @@ public:
         return out;
     }
     /// What an operator does with `evlog dead-letters requeue`.
+    /// As `evlog cursors BUS reset NAME SEQ` does.
+    void send_back_to(seq_t seq) const {
+        const std::string filter = saved().filter;
+        log::cursor_store store = log::cursor_store::open(log::posix(), {log_dir()}, how.cursor, "test");
+        for (int i = 0; i < 2; ++i) REQUIRE(store.save({on.id(), {seq, seq}, 0, 1, filter, {}}) == 0);
+    }
     void requeue_all() const {
         letters::journal j = letters::journal::open(log::posix(), {log_dir()}, how.cursor, {.bus = on.id()});
         for (const auto& [seq, s] : std::map(j.open_letters())) {

@@ -69,6 +69,7 @@ std::string state_text(const letters::story& s) {
     case letter_state::handled: return "handled";
     case letter_state::dropped: return "dropped";
     case letter_state::republished: return "published again";
+    case letter_state::forgotten: return "forgotten";
     }
     return "?";
 }

@@ -87,6 +87,10 @@ public:
     /// Writes and syncs what is staged first.
     [[nodiscard]] int clean(seq_t forget_below);
 
+    /// No closed letter is known any more, also at a later open(): the events behind them may be letters anew. Writes
+    /// and syncs; 0, or a negative number, which failure() explains. Nothing may be staged.
+    [[nodiscard]] int forget_closed();
+
     /// What another process has appended since: seqs whose story changed. Cheap when nothing has. Empty also while the
     /// other one is at it: ask again. Throws as open().
     std::vector<seq_t> refresh();

@@ -46,6 +46,7 @@ public:
 
     /// Takes a note for the newest of its letter. An event that stays where it is need not be found again.
     void set(story s, seq_t note_at, const event_place& where, const file_place& file = {}) {
+        if (s.state == letter_state::forgotten) return forget(s.seq);
         known& k = all_[s.seq];
         const file_place in = file.segment == no_seq && k.event.at == where.at ? k.file : file;
         count(k, -1);
@@ -67,15 +68,18 @@ public:
     }
     /// Closed letters below `seq` are remembered no more.
     void forget_closed_below(seq_t seq) noexcept {
-        while (!closed_.empty() && *closed_.begin() < seq) {
-            const auto it = all_.find(*closed_.begin());
-            count(it->second, -1);
-            all_.erase(it);
-            closed_.erase(closed_.begin());
-        }
+        while (!closed_.empty() && *closed_.begin() < seq) forget(*closed_.begin());
     }
 
 private:
+    void forget(seq_t seq) noexcept {
+        const auto it = all_.find(seq);
+        if (it == all_.end()) return;
+        count(it->second, -1);
+        all_.erase(it);
+        closed_.erase(seq);
+        open_.erase(seq);
+    }
     void count(const known& k, int sign) noexcept {
         const auto add = [sign](std::uint64_t& sum, std::uint64_t bytes) { sum = sign > 0 ? sum + bytes : sum - bytes; };
         add(error_bytes_, k.error_bytes);

@@ -92,7 +92,7 @@ enum class note_fault : std::uint8_t { none, version, malformed };
     std::memcpy(&n, payload.data(), sizeof n);
     if (n.version > letter_note_version) return note_fault::version;
     const auto state = static_cast<letter_state>(n.state);
-    const bool known = state >= letter_state::waiting && state <= letter_state::republished;
+    const bool known = state >= letter_state::waiting && state <= letter_state::forgotten;
     if (n.version == 0 || !known || (n.flags & ~note_flags::requeued) != 0 || n.seq == no_seq || n.first_seq == no_seq ||
         n.first_seq > n.seq || n.error_bytes > max_error_bytes || payload.size() != sizeof n + n.error_bytes)
         return note_fault::malformed;

@@ -20,6 +20,7 @@ enum class letter_state : std::uint8_t {
     handled = 3,     ///< its handler took it after all
     dropped = 4,     ///< an operator wanted it no more
     republished = 5, ///< an operator published it again, as a new event
+    forgotten = 6,   ///< closed before its worker was sent back: its event is a fresh one again
 };
 
 [[nodiscard]] constexpr const char* to_string(letter_state s) noexcept {
@@ -29,6 +30,7 @@ enum class letter_state : std::uint8_t {
     case letter_state::handled: return "handled";
     case letter_state::dropped: return "dropped";
     case letter_state::republished: return "republished";
+    case letter_state::forgotten: return "forgotten";
     }
     return "?";
 }

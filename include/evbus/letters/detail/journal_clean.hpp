@@ -8,6 +8,7 @@
 #include <evbus/letters/journal.hpp>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace evbus {
@@ -28,6 +29,23 @@ inline int journal::clean(seq_t forget_below) {
     });
     if (r < 0) pending_.clear(); // letters on their way to the end stay where they are
     return r;
+}
+
+inline int journal::forget_closed() {
+    const int staged_all = guarded([&]() -> int {
+        for (const auto& [seq, k] : index_.all()) {
+            if (is_open(k.state)) continue;
+            staged s;
+            s.news = {seq, k.first_seq, letter_state::forgotten};
+            pending_.emplace(seq, std::move(s));
+        }
+        return 0;
+    });
+    if (staged_all < 0) return staged_all;
+    if (const int r = write(); r < 0) return r;
+    if (const int r = sync(); r < 0) return r;
+    index_.forget_closed_below(max_seq);
+    return 0;
 }
 
 inline int journal::clean_locked() {

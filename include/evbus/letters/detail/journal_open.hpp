@@ -86,7 +86,7 @@ inline void journal::take_note(seq_t at, story&& s, const event_place& where, co
             index_.placed(seq, at, where, file);
             return;
         }
-        pending_.erase(ours);
+        if (ours->second.news.state != letter_state::forgotten) pending_.erase(ours);
     }
     index_.set(std::move(s), at, where, file);
     news_.insert(seq);
@@ -156,7 +156,10 @@ inline void journal::catch_up() {
 inline void journal::take_up_again(std::map<seq_t, staged>&& mine, const letter_index& before) {
     for (auto& [seq, p] : mine) {
         const letter_index::known* const now = index_.find(seq);
-        if (now != nullptr && !is_open(now->state)) continue;
+        if (now != nullptr && !is_open(now->state)) {
+            if (p.news.state == letter_state::forgotten) pending_.emplace(seq, std::move(p));
+            continue;
+        }
         if (now == nullptr && !p.event) continue; // it went with the files that it was in
         if (now != nullptr) p.event.reset();
         const event_place where = now != nullptr ? now->event : before.find(seq)->event;
