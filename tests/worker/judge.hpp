@@ -66,6 +66,10 @@ public:
             return;
         }
         if (l.gave != verdict::rolls_back && !l.requeued && l.gave != script_.answer(l.seq, l.attempt)) complain(l, "the handler left its script");
+        if (l.requeued && l.gave == verdict::rolls_back) {
+            rolled_.insert(l.life);
+            return doubt();
+        }
         if (l.requeued) return read_requeued(l, e);
         if (l.attempt == 0 || l.attempt > e.fate.attempts) return complain(l, "one attempt too many");
         if (l.attempt > e.tried + 1) complain(l, "an attempt was left out");
