@@ -153,3 +153,26 @@ TEST_CASE("batches: with order by topic, what came behind a failure of its topic
     CHECK(s.got() == lines{"a1 a2 b1 a3", "a1#2", "a2?", "a3?"}); // only what failed was tried for the second time
 }
 
+
+TEST_CASE("batches: an event that is to wait behind its topic is kept also when what came before it leaves no room for more") {
+    batch_stage s;
+    s.how.order = order::by_topic;
+    s.how.retry.first_delay = s.how.retry.max_delay = 1h;
+    s.publish("a", {"a1"});
+    {
+        worker w = s.start_batches([](event_batch&) { return retry("later"); });
+        wait_until([&] { return w.stats().waiting == 1; });
+        CHECK(end_of(w) == "");
+    }
+    s.how.max_waiting_bytes = 100; // room for a1 and a2, and not for b1 as well
+    s.how.retry.first_delay = s.how.retry.max_delay = 0ns;
+    const std::string b1 = "b1" + std::string(48, '.');
+    s.publish("b", {b1});
+    s.publish("a", {"a2"});
+    s.publish("b", {"b2"});
+    worker w = s.start_batches([&](event_batch& b) { return b[0].text() == b1 && b.attempt(0).number == 1 ? retry("later") : outcome(next); });
+    wait_until([&] { return w.stats().handled == 2; });
+    CHECK(end_of(w) == "");
+    CHECK(s.got() == lines{"a1", b1, b1 + "#2", "b2"});
+    CHECK(s.letters() == lines{"a1 waiting 1: later", "a2 waiting 0: behind an earlier event of its topic"});
+}

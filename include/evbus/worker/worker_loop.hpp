@@ -89,10 +89,12 @@ private:
             if (set_aside(e)) return;
         if constexpr (batches) {
             batch_.add(e, {1, place_->may_repeat(batch_.size()), false});
-            if (batch_.bytes() >= how_.batch_bytes) flush();
+            if (batch_.bytes() < how_.batch_bytes) return;
+            flush();
+            if (!desk_->has_room()) throw leave::look;
         } else {
             const attempt a{1, place_->may_repeat(), false};
-            stats_.repeats += a.may_repeat ? 1 : 0;
+            stats_.repeats += a.may_repeat ? 1U : 0U;
             const outcome::kind k = ask([&]() -> decltype(auto) { return give(handler_, e, a); }, how_.thrown, reply_);
             mark(probe::event_handled);
             if (k == outcome::kind::next) [[likely]] {
@@ -143,7 +145,7 @@ private:
 
     outcome::kind give_batch() {
         if constexpr (batches) {
-            for (std::size_t i = 0; i < batch_.size(); ++i) stats_.repeats += batch_.attempt(i).may_repeat ? 1 : 0;
+            for (std::size_t i = 0; i < batch_.size(); ++i) stats_.repeats += batch_.attempt(i).may_repeat ? 1U : 0U;
             const outcome::kind k = ask([&]() -> decltype(auto) { return handler_(batch_); }, how_.thrown, reply_);
             mark(probe::event_handled);
             return k;
@@ -151,7 +153,8 @@ private:
             return outcome::kind::next;
         }
     }
-    /// Gives the fresh events that were collected.
+    /// Gives the fresh events that were collected. Called also for the sake of what stands behind them, an event or a
+    /// gap, which the consumer has passed: so it leaves the poll only where that is not gone on with.
     void flush() {
         if (batch_.empty()) return;
         const outcome::kind k = give_batch();
@@ -170,7 +173,6 @@ private:
         }
         batch_.clear();
         if (k == outcome::kind::stop || is_asked_to_stop()) throw leave::stop;
-        if (!desk_->has_room()) throw leave::look;
     }
     /// It comes again behind the one that failed, whatever the handler made of it now.
     void park_given(const event& e) {
