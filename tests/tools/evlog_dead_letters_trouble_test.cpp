@@ -1,6 +1,7 @@
 // evlog dead-letters when something is wrong: with what was asked for, with the files, with the system.
 #include "tests/tools/letters_fixture.hpp"
 
+#include <evbus/log/cursor_store.hpp>
 #include <evbus/log/lock_file.hpp>
 
 #include <filesystem>
@@ -61,6 +62,11 @@ TEST_CASE("evlog dead-letters: what makes no sense is refused by its own words, 
         {{"show", "billing", "seventeen"}, "'seventeen'"},
         {{"show", "billing", "99999999999999999999"}, "'99999999999999999999'"},
         {{"list", "billing", "17"}, "list: takes no seqs"},
+        {{"list", ""}, "the worker's name: is empty"},
+        {{"requeue", "billing", "--all", "--error", ""}, "--error: is empty"},
+        {{"drop", "billing", "--all", "--yes", "--topic", ""}, "--topic: is empty"},
+        {{"forget", "billing"}, "'forget': is nothing to do with dead letters"},
+        {{"requeue", "billing", "17x"}, "'17x': is no seq"},
         {{"billing", "17"}, "takes no seqs"},
         {{"billing", "requeue", "17"}, "first what to do: evlog dead-letters " },
         {{"requeue", "billing", "17", "--topic", "a"}, "give them with --all"},
@@ -132,6 +138,38 @@ TEST_CASE("evlog dead-letters: a damaged journal ends with 4, is left as it is, 
         CHECK(one.out.empty());
     }
     CHECK(support::read_file(t.only_segment()) == bytes);
+}
+
+TEST_CASE("evlog dead-letters: of a journal that ends before what the cursor knows of it, nothing is changed, and who looks is told") {
+    one_letter t;
+    const std::string whole = support::read_file(t.only_segment());
+    t.add("billing", {{.seq = 18}});
+    {
+        const evbus::seq_t last = t.open("billing", true).last();
+        evbus::log::cursor_store store = evbus::log::cursor_store::open(evbus::log::posix(), t.dir_of_log(), "billing", "test");
+        REQUIRE(store.save({.bus = t.bus->id(), .place = {.next = 1, .walk_from = 1}, .notes = {.letters = last}}) == 0);
+    }
+    CHECK(t.dead_letters().code == 0);
+    // Its last write is gone, as if it had never been finished: a worker that found later ones here would take it for whole.
+    std::ofstream(t.only_segment(), std::ios::binary) << whole;
+    for (const words& w : {words{"requeue", "billing", "17"}, words{"drop", "billing", "17", "--yes"}}) {
+        const finished f = t.dead_letters(w);
+        CAPTURE(f.err);
+        CHECK(f.code == 4);
+        CHECK(has(f.err, "the cursor remembers letters up to"));
+        CHECK(has(f.err, "evlog cursors DIR reset billing"));
+        CHECK(support::read_file(t.only_segment()) == whole);
+    }
+    const finished list = t.dead_letters();
+    CHECK(list.code == 4);
+    CHECK(has(list.out, "no route"));
+    CHECK(has(list.err, "the cursor remembers letters up to"));
+    fs::remove_all(t.journal_dir("billing"));
+    const finished none = t.dead_letters();
+    CHECK(none.code == 4);
+    CHECK(has(none.err, "the cursor remembers letters up to"));
+    CHECK(t.dead_letters({"requeue", "billing", "17"}).code == 4);
+    CHECK(!fs::exists(t.journal_dir("billing")));
 }
 
 TEST_CASE("evlog dead-letters: another bus's journal is refused") {

@@ -31,8 +31,8 @@ struct options {
     std::string log;
     std::vector<std::string> words; ///< an action, a worker and seqs
     bool all = false;
-    std::string topic;
-    std::string error;
+    std::optional<std::string> topic;
+    std::optional<std::string> error;
     std::optional<std::uint64_t> newest;
     bool waiting = false;
     bool json = false;
@@ -49,9 +49,12 @@ struct options {
 
 bool is_action(const std::string& word) { return word == "list" || word == "show" || word == "requeue" || word == "drop"; }
 
+bool is_number(const std::string& word) { return !word.empty() && word.find_first_not_of("0123456789_") == std::string::npos; }
+
 std::vector<evbus::seq_t> parse_seqs(std::span<const std::string> words) {
     std::vector<evbus::seq_t> out;
     for (const std::string& word : words) {
+        if (!is_number(word)) refuse("'" + word + "'", "is no seq", "give the numbers that the list shows");
         out.push_back(cli::parse_count(word));
         if (out.back() == evbus::no_seq) refuse("'" + word + "'", "is no seq", "seqs begin at 1");
     }
@@ -91,7 +94,7 @@ void check_flags(const options& o, const request& r) {
     }
     if (r.worker.empty()) refuse(r.action, "no worker was named", "evlog dead-letters " + o.log + " lists them");
     if (o.all != r.choice.seqs.empty()) refuse(r.action + " " + r.worker, o.all ? "--all and seqs contradict each other" : "no letter was named", "give seqs, or --all");
-    if (!o.all && (!o.topic.empty() || !o.error.empty())) refuse("--topic and --error", "choose among all letters", "give them with --all");
+    if (!o.all && (o.topic || o.error)) refuse("--topic and --error", "choose among all letters", "give them with --all");
 }
 
 request parse(const options& o) {
@@ -99,17 +102,24 @@ request parse(const options& o) {
     std::span<const std::string> words = o.words;
     if (words.size() > 1 && !is_action(words[0]) && is_action(words[1]))
         refuse("'" + words[0] + " " + words[1] + "'", "is the wrong way round", "first what to do: evlog dead-letters " + o.log + " " + words[1] + " " + words[0] + " ...");
-    if (!words.empty() && is_action(words[0])) {
+    const bool is_said = !words.empty() && is_action(words[0]);
+    if (is_said) {
         r.action = words[0];
         words = words.subspan(1);
     }
+    if (!is_said && words.size() > 1 && !is_number(words[1]))
+        refuse("'" + words[0] + "'", "is nothing to do with dead letters", "say list, show, requeue or drop; see evlog dead-letters --help");
     if (!words.empty()) {
+        // An empty word is a script's variable that nobody set; it must not mean all.
+        if (words[0].empty() && r.action == "list") refuse("the worker's name", "is empty", "name one, or leave it out for all");
         r.worker = words[0];
         r.choice.seqs = parse_seqs(words.subspan(1));
     }
     check_flags(o, r);
-    if (!o.topic.empty()) r.choice.topic.emplace(o.topic);
-    if (!o.error.empty()) r.choice.error = std::make_unique<cli::pattern>("--error", o.error);
+    for (const auto& [flag, text] : {std::pair{"--topic", &o.topic}, std::pair{"--error", &o.error}})
+        if (*text && (*text)->empty()) refuse(flag, "is empty", "say what is to match, or leave it out");
+    if (o.topic) r.choice.topic.emplace(*o.topic);
+    if (o.error) r.choice.error = std::make_unique<cli::pattern>("--error", *o.error);
     r.choice.newest = o.newest;
     r.choice.waiting_too = o.waiting;
     return r;

@@ -91,7 +91,9 @@ std::optional<evbus::owned_event> read(const letters::journal& j, evbus::seq_t s
 }
 
 void list_one(const letter_place& place, const std::string& worker, const letter_choice& choice, bool json, cli::output& out, listing& l) {
+    const evbus::seq_t remembered = remembered_letters(place, worker);
     const letters::journal j = open_letters(place, worker, to_do::look);
+    if (j.last() < remembered) l.note(letters_are_missing(place, worker, j.last(), remembered));
     const chosen_letters chosen = choose(j, choice);
     for (const evbus::seq_t seq : chosen.seqs) {
         const std::optional<evbus::owned_event> kept = read(j, seq, l);
