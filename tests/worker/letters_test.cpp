@@ -179,3 +179,27 @@ TEST_CASE("letters: a cursor that is reset has everything behind its place handl
     CHECK(lines(all.begin() + 5, all.end()) == lines{"1", "2", "4"}); // 3 is a dead letter still
     CHECK(s.letters().size() == 1);
 }
+
+TEST_CASE("letters: a clock that was set back makes none wait longer than the longest delay") {
+    stage s;
+    s.how.retry.attempts = 1000;
+    s.publish_numbers(1, 1);
+    {
+        worker w = s.start([](const event&, const attempt&) { return retry; });
+        s.until(1);
+        CHECK(end_of(w) == "");
+    }
+    {
+        letters::journal j = letters::journal::open(log::posix(), {s.log_dir()}, "billing", {.bus = s.on.id()});
+        letters::story late = j.open_letters().at(1);
+        late.due_ns = INT64_MAX;
+        REQUIRE(j.change(late) == 0);
+        REQUIRE(j.write() == 0);
+        REQUIRE(j.sync() == 0);
+    }
+    s.forget();
+    worker w = s.start();
+    s.until(1);
+    CHECK(end_of(w) == "");
+    CHECK(s.letters().empty());
+}

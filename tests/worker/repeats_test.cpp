@@ -193,6 +193,45 @@ TEST_CASE("worker: with the newest cursor file damaged, it announces twice as mu
     CHECK(s.given() == lines{"1 repeat?", "2 repeat?", "3 repeat?", "4 repeat?", "5 repeat?", "6 repeat?", "7", "8", "9"});
 }
 
+TEST_CASE("worker: begun with the newest event of each topic and killed, it announces what it was given of them, though it is given all now") {
+    stage s;
+    s.how.save = {.events = 1, .every = 1h, .ahead = 0};
+    s.how.from = from::newest_of_each_topic();
+    s.publish("a", {"1"});
+    s.publish_numbers(2, 9);
+    life::run(s, [](const event& e, const attempt&) {
+        if (e.text() == "9") life::die();
+        return next;
+    });
+    const seq_t begin = s.saved().place.next;
+    CHECK(begin > 1);
+    worker w = s.start([](const event& e, const attempt&) { return e.text() == "9" ? evbus::stop : next; });
+    CHECK(join(w) == "");
+    CHECK(s.given().back() == "9 repeat?");
+    CHECK(s.saved().notes.may_repeat <= 1);
+}
+
+TEST_CASE("worker: however fast its promise grows, twice what the file before promises is enough") {
+    stage s;
+    s.how.save = {.events = 10, .every = 1h, .ahead = 10'000};
+    work::place_keeper place(s.on, s.how, 1, log::posix());
+    place.begin({1, 1}, {});
+    seq_t next = 1;
+    std::uint64_t most = 0;
+    for (int i = 0; i < 6; ++i) {
+        const seq_t first = next;
+        for (; place.room() != 0; ++next) place.done();
+        most = std::max(most, next - first);
+        const log::cursor_copies files = log::read_cursor(log::posix(), {{s.log_dir()}, "billing"});
+        REQUIRE((files.current.is_whole() && files.before.is_whole()));
+        CHECK(next - files.current.saved.place.next <= files.current.saved.notes.may_repeat);
+        CHECK(next - files.before.saved.place.next <= 2 * files.before.saved.notes.may_repeat);
+        place.grow();
+        place.save({next, next}, {});
+    }
+    CHECK(most > 1000); // it grows all the same
+}
+
 TEST_CASE("worker: a forked child has no part in it") {
     stage s;
     s.publish_numbers(1, 1);

@@ -202,3 +202,19 @@ TEST_CASE("worker: while the disk is slower than the events it goes on, as far a
     CHECK(s.given().size() == static_cast<std::size_t>(next + 999));
     CHECK(s.saved().notes.may_repeat == 0);
 }
+
+TEST_CASE("worker: letters that a sync failed for while old ones were cleaned away keep the place from passing their events") {
+    stage s;
+    failing_file_system files(0, evbus_test::fault::once, EIO, calls::datasyncs);
+    work::letter_desk desk(s.on, s.how, {}, 1, files);
+    const owned_event first({1, 1}, 1, {member_no{7}, 1}, "a", {}, {}), second({2, 2}, 2, {member_no{7}, 1}, "a", {}, {});
+    static_cast<void>(desk.fail(first.view(), true, "bad"));
+    desk.keep();
+    CHECK(!desk.has_news());
+    static_cast<void>(desk.fail(second.view(), true, "bad"));
+    files.fail_next();
+    desk.clean(no_seq);
+    CHECK(desk.has_news()); // nothing is staged any more, and the disk has not got it
+    CHECK(desk.is_broken());
+    CHECK_THROWS_AS(desk.keep(), error);
+}

@@ -82,6 +82,8 @@ public:
     [[nodiscard]] int write();
     /// Everything written is durable. After an error: nothing more is accepted, and the next open() finds out.
     [[nodiscard]] int sync();
+    /// False after a sync that failed.
+    [[nodiscard]] bool can_write() const noexcept { return poison_ == 0; }
     /// Closed letters whose seq is below `forget_below` need not be remembered. Removes the oldest segments that nobody
     /// needs, and when the journal has more dead weight than letters, moves those of one old segment to its end.
     /// Writes and syncs what is staged first.

@@ -75,8 +75,9 @@ public:
     // --- letters -----------------------------------------------------------------------------------------------------
 
     [[nodiscard]] std::uint64_t waiting() const noexcept { return schedule_.size(); }
+    /// By the clock that nobody sets (detail::steady_ns).
     [[nodiscard]] std::int64_t next_due_ns() const noexcept { return schedule_.next_due_ns(); }
-    [[nodiscard]] std::vector<seq_t> all_due(std::size_t most) const { return schedule_.all_due(detail::wall_ns(), most); }
+    [[nodiscard]] std::vector<seq_t> all_due(std::size_t most) const { return schedule_.all_due(detail::steady_ns(), most); }
     /// False when an operator has closed it meanwhile: then it is out of the schedule.
     [[nodiscard]] bool is_still_waiting(seq_t seq) {
         const auto at = journal_.open_letters().find(seq);
@@ -103,7 +104,7 @@ public:
         settle(s, is_dead, now);
         change(s);
         if (s.state == letters::letter_state::waiting) {
-            schedule_.again(seq, s.due_ns, s.attempts); // in doubt it stays so: this try may have failed before it asked
+            schedule_.again(seq, steady_of(s.due_ns), s.attempts); // in doubt it stays so: this try may have failed before it asked
         } else {
             schedule_.done(seq);
             unsure_.erase(seq);
@@ -124,7 +125,7 @@ public:
 
     // --- keeping -----------------------------------------------------------------------------------------------------
 
-    [[nodiscard]] bool has_news() const noexcept { return !closing_.empty() || journal_.has_staged(); }
+    [[nodiscard]] bool has_news() const noexcept { return !closing_.empty() || journal_.has_staged() || journal_.synced() != journal_.last(); }
     /// What is known so far outlives this process, if not yet a power loss. Throws what keep() throws.
     void write() {
         if (journal_.has_staged()) must(journal_.write());
@@ -143,12 +144,10 @@ public:
         }
         closing_.clear();
         write();
-        const int r = journal_.sync();
-        broken_ = broken_ || r < 0;
-        must(r);
+        must(journal_.sync());
     }
     /// After a sync that failed: only a journal that is opened anew is of use.
-    [[nodiscard]] bool is_broken() const noexcept { return broken_; }
+    [[nodiscard]] bool is_broken() const noexcept { return !journal_.can_write(); }
     /// What a cursor that is saved now remembers.
     [[nodiscard]] log::cursor_notes notes() const noexcept { return {journal_.synced(), 0, !unsure_.empty()}; }
 
@@ -157,6 +156,7 @@ public:
         for (const seq_t seq : journal_.refresh()) {
             const auto at = journal_.open_letters().find(seq);
             schedule_.done(seq);
+            if (at == journal_.open_letters().end()) unsure_.erase(seq);
             const bool is_closing = std::find(closing_.begin(), closing_.end(), seq) != closing_.end();
             if (at != journal_.open_letters().end() && at->second.state == letters::letter_state::waiting && !is_closing) adopt(at->second);
         }
@@ -183,15 +183,21 @@ private:
     }
     [[nodiscard]] const letters::story& story_of(seq_t seq) const { return journal_.open_letters().at(seq); }
 
+    /// The journal's times are those of the wall clock, which goes on through a boot, and may be set meanwhile: so
+    /// nothing waits longer than the longest delay.
+    [[nodiscard]] std::int64_t steady_of(std::int64_t due_ns) const noexcept {
+        const std::int64_t now = detail::wall_ns();
+        return detail::steady_ns() + (due_ns > now ? std::min<std::int64_t>(due_ns - now, policy_.max_delay.count()) : 0);
+    }
     /// Only the order of topics needs to know topics.
     void adopt(const letters::story& s) {
         const std::uint64_t topic = by_topic_ ? journal_.read(s.seq).view().topic_hash() : 0;
-        schedule_.add({s.seq, topic, s.due_ns, s.attempts, 0});
+        schedule_.add({s.seq, topic, steady_of(s.due_ns), s.attempts, 0});
     }
     void add(const event& e, const letters::story& s) {
         must(journal_.add(e, s));
         known_below_ = std::max(known_below_, e.seq() + 1);
-        if (s.state == letters::letter_state::waiting) schedule_.add({s.seq, by_topic_ ? e.topic_hash() : 0, s.due_ns, s.attempts, 0});
+        if (s.state == letters::letter_state::waiting) schedule_.add({s.seq, by_topic_ ? e.topic_hash() : 0, steady_of(s.due_ns), s.attempts, 0});
     }
     void change(const letters::story& s) {
         const int r = journal_.change(s);
@@ -212,7 +218,6 @@ private:
     std::set<seq_t> unsure_;     ///< waiting letters that may have been handled
     std::vector<seq_t> closing_; ///< handled, and not yet said so in the journal
     seq_t cleaned_ = no_seq;
-    bool broken_ = false;
 };
 
 } // namespace work

@@ -25,7 +25,7 @@ public:
     place_keeper(const bus& on, const worker_options& o, std::size_t batch, log::file_system& fs)
         : saver_(evbus::cursor(cursor_home::of(on), o.cursor, cursor_options_of(o), fs)), due_(o.save, detail::steady_ns()),
           batch_(batch), least_window_(o.save.events + batch - 1), most_window_(std::max(o.save.ahead, least_window_)), window_(least_window_),
-          promised_(least_window_), left_(saver_.cursor().notes().may_repeat) {
+          file_window_(least_window_), promised_(least_window_), left_(saver_.cursor().notes().may_repeat) {
         if (saver_.cursor().place()) saved_ = *saver_.cursor().place();
     }
 
@@ -36,8 +36,10 @@ public:
     [[nodiscard]] const cursor_place& saved() const noexcept { return saved_; }
 
     /// Makes sure that the file, and the one before it, announce what is to come. Before the first event; throws.
-    void begin(const cursor_place& at, const cursor_notes& notes) {
-        saver_.cursor().reset(at, announced(notes));
+    /// `thin_until`: below it the consumer leaves out events that a later one, which begins at a place, is given.
+    void begin(const cursor_place& at, const cursor_notes& notes, seq_t thin_until = no_seq) {
+        thin_until_ = thin_until;
+        saver_.cursor().reset(at, announced(at, notes));
         saved_ = at;
         due_.saved(detail::steady_ns());
     }
@@ -59,8 +61,9 @@ public:
     void changed() noexcept { due_.handled(); }
     /// Back at the saved place: what was given behind it, `unfinished` ones besides, may be a repeat now.
     void go_back(std::uint64_t unfinished) noexcept {
-        left_ = std::max(left_, given_ + unfinished);
+        left_ = std::max(left_, given_ + unfinished + left_out_behind(saved_));
         given_ = 0;
+        thin_until_ = no_seq; // from a place on everything is given
     }
 
     // --- saving ------------------------------------------------------------------------------------------------------
@@ -76,7 +79,7 @@ public:
     /// Begins to save; not while is_saving().
     void ask(const cursor_place& at, const cursor_notes& notes) {
         ask_for(at);
-        saver_.ask(at, announced(notes));
+        saver_.ask(at, announced(at, notes));
     }
     /// Whether a save has come to its end. Throws what went wrong with it.
     bool look() {
@@ -94,10 +97,10 @@ public:
         return settle(why);
     }
     /// Saves while the caller waits; not while is_saving(). Throws what cursor::save throws.
-    void save(const cursor_place& at, const cursor_notes& notes) { save_now(at, announced(notes)); }
+    void save(const cursor_place& at, const cursor_notes& notes) { save_now(at, announced(at, notes)); }
     /// The last one, in good order: `unfinished` events behind `at` were given and not finished.
     void save_last(const cursor_place& at, cursor_notes notes, std::uint64_t unfinished) {
-        notes.may_repeat = std::max(rest(), unfinished);
+        notes.may_repeat = std::max(rest(), unfinished == 0 ? 0 : unfinished + left_out_behind(at));
         save_now(at, notes);
     }
 
@@ -109,8 +112,10 @@ private:
     }
     /// What is left of older announcements behind the last event given.
     [[nodiscard]] std::uint64_t rest() const noexcept { return left_ > given_ ? left_ - given_ : 0; }
-    [[nodiscard]] cursor_notes announced(cursor_notes notes) const noexcept {
-        notes.may_repeat = std::max(rest(), window_);
+    /// At most so many events stand between those that are given from `at` on.
+    [[nodiscard]] std::uint64_t left_out_behind(const cursor_place& at) const noexcept { return thin_until_ > at.next ? thin_until_ - at.next : 0; }
+    [[nodiscard]] cursor_notes announced(const cursor_place& at, cursor_notes notes) const noexcept {
+        notes.may_repeat = std::max(rest(), window_ + left_out_behind(at));
         notes.unsure_letters = true;
         return notes;
     }
@@ -140,6 +145,9 @@ private:
             due_.failed(detail::steady_ns());
             std::rethrow_exception(why);
         }
+        // The file before, were it gone on from, announces twice its own window: what was given behind it stays within.
+        const std::uint64_t by_the_one_before = asked_given_ == 0 ? promised_ : 2 * file_window_ - asked_given_;
+        file_window_ = asked_window_;
         saved_ = asked_;
         left_ = left_ > asked_given_ ? left_ - asked_given_ : 0;
         // Not after the first: one quick save among slow ones says little.
@@ -149,7 +157,7 @@ private:
             window_ = std::max(window_ / 2, least_window_);
         }
         given_ -= asked_given_;
-        promised_ = asked_window_;
+        promised_ = std::min(asked_window_, by_the_one_before);
         return true;
     }
 
@@ -161,9 +169,11 @@ private:
     std::uint64_t most_window_;
     std::uint64_t window_;    ///< what the next save promises
     unsigned little_used_ = 0; ///< saves in a row
-    std::uint64_t promised_;  ///< what the file promises at least
+    std::uint64_t file_window_; ///< what the file on disk promises by itself
+    std::uint64_t promised_;  ///< so many may be given behind its place
     std::uint64_t left_;      ///< so many events from the saved place on may be repeats
     std::uint64_t given_ = 0; ///< since the saved place
+    seq_t thin_until_ = no_seq;
 
     cursor_place asked_{};    ///< of the save under way
     std::uint64_t asked_given_ = 0;

@@ -168,7 +168,7 @@ protected:
         if (s == consume_status::log_failed) signs_.say_once(how_.on_notice, "cannot read the log, and tries again: " + source_->reader().failure());
         else signs_.said_nothing();
         const std::int64_t now = detail::steady_ns();
-        const std::int64_t letters = desk_->next_due_ns() == INT64_MAX ? longest_nap_ns : std::max<std::int64_t>(desk_->next_due_ns() - detail::wall_ns(), 0);
+        const std::int64_t letters = desk_->next_due_ns() == INT64_MAX ? longest_nap_ns : std::max<std::int64_t>(desk_->next_due_ns() - now, 0);
         const std::int64_t due = place_->is_saving() ? now + short_nap_ns : place_->due().due_ns();
         const std::int64_t nap = std::min({longest_nap_ns, letters, due == INT64_MAX ? longest_nap_ns : std::max<std::int64_t>(due - now, 0)});
         if (nap == 0) return;
@@ -221,7 +221,9 @@ private:
         desk_.emplace(on, how_, place_->cursor().notes(), on.head(), fs_);
         source_.emplace(on, how_, place_->is_new() ? how_.from : place_->cursor().start());
         at_ = source_->reader().place();
-        place_->begin(at_, desk_->notes());
+        // Of the newest events of topics none stands above the head.
+        const bool is_thin = place_->is_new() && how_.from.what() == from::kind::newest;
+        place_->begin(at_, desk_->notes(), is_thin ? source_->home().head() : no_seq);
         signs_.begun(detail::steady_ns());
     }
 

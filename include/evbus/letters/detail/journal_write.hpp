@@ -66,9 +66,10 @@ inline int journal::change(const story& s) {
         if (known == nullptr || !is_open(known->state)) return no_such_letter;
         if (s.state == letter_state::dead && known->state != letter_state::dead && !has_room_dead(known->event.bytes))
             return no_room_for_dead;
+        story news = s; // before anything is changed: memory may run out here
+        news.error.resize(std::min(news.error.size(), max_error_bytes));
         staged& n = pending_[s.seq];
-        n.news = s;
-        n.news.error.resize(std::min(n.news.error.size(), max_error_bytes));
+        n.news = std::move(news);
         index_.set(n.news, known->note_at, event_place(known->event));
         return 0;
     });
