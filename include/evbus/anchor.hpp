@@ -35,7 +35,7 @@ class anchor_asker {
 public:
     anchor_asker(const bus& on, const anchor& what, std::chrono::nanoseconds timeout)
         : on_(on), what_(what), at_(attach(on, what)), box_(at_->ctl().anchors), bell_(at_->ctl().frontier_bell),
-          until_ns_(steady_ns() + timeout.count()) {}
+          until_ns_(deadline(timeout.count())) {}
 
     void run() {
         if (!on_.has_recorder()) throw_no_recorder("nobody records this bus");
@@ -81,6 +81,10 @@ private:
         return at;
     }
 
+    [[nodiscard]] static std::int64_t deadline(std::int64_t timeout_ns) noexcept {
+        std::int64_t at = 0;
+        return __builtin_add_overflow(steady_ns(), timeout_ns, &at) ? INT64_MAX : at; // nanoseconds::max() waits for ever
+    }
     [[nodiscard]] std::int64_t left_ns() const noexcept { return until_ns_ - steady_ns(); }
     static void nap() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
 
