@@ -211,6 +211,29 @@ TEST_CASE("worker: begun with the newest event of each topic and killed, it anno
     CHECK(s.saved().notes.may_repeat <= 1);
 }
 
+TEST_CASE("worker: begun at a time and killed within its first event, it announces that one, though earlier ones come before it now") {
+    stage s;
+    s.how.save = {.events = 1, .every = 1h, .ahead = 0};
+    s.publish_numbers(1, 5);
+    std::int64_t first_wanted = 0;
+    {
+        consumer all(s.on, {.from = from::oldest()});
+        s.publish_numbers(6, 9);
+        wait_until([&] { return all.poll([&](const event& e) { first_wanted = e.text() == "6" ? e.published() : first_wanted; }), first_wanted != 0; });
+    }
+    s.how.from = from::time_ns(first_wanted);
+    life::run(s, [](const event& e, const attempt&) {
+        if (e.text() == "6") life::die();
+        return next;
+    });
+    CHECK(s.saved().place.next < 6);
+    worker w = s.start([](const event& e, const attempt&) { return e.text() == "9" ? evbus::stop : next; });
+    CHECK(join(w) == "");
+    const lines given = s.given();
+    CHECK(std::count(given.begin(), given.end(), "6 repeat?") == 1);
+    CHECK(s.saved().place.next == 10);
+}
+
 TEST_CASE("worker: however fast its promise grows, twice what the file before promises is enough") {
     stage s;
     s.how.save = {.events = 10, .every = 1h, .ahead = 10'000};

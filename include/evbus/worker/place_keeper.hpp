@@ -36,9 +36,11 @@ public:
     [[nodiscard]] const cursor_place& saved() const noexcept { return saved_; }
 
     /// Makes sure that the file, and the one before it, announce what is to come. Before the first event; throws.
-    /// `thin_until`: below it the consumer leaves out events that a later one, which begins at a place, is given.
-    void begin(const cursor_place& at, const cursor_notes& notes, seq_t thin_until = no_seq) {
+    /// `thin_until`: below it the consumer leaves out events that a later one, which begins at a place, is given;
+    /// `first_alone`: only before the first that it gives.
+    void begin(const cursor_place& at, const cursor_notes& notes, seq_t thin_until = no_seq, bool first_alone = false) {
         thin_until_ = thin_until;
+        thin_first_alone_ = first_alone;
         saver_.cursor().reset(at, announced(at, notes));
         saved_ = at;
         due_.saved(detail::steady_ns());
@@ -149,6 +151,7 @@ private:
         const std::uint64_t by_the_one_before = asked_given_ == 0 ? promised_ : 2 * file_window_ - asked_given_;
         file_window_ = asked_window_;
         saved_ = asked_;
+        if (thin_first_alone_ && asked_given_ != 0) thin_until_ = no_seq;
         left_ = left_ > asked_given_ ? left_ - asked_given_ : 0;
         // Not after the first: one quick save among slow ones says little.
         little_used_ = given_ < promised_ / 4 ? little_used_ + 1 : 0;
@@ -174,6 +177,7 @@ private:
     std::uint64_t left_;      ///< so many events from the saved place on may be repeats
     std::uint64_t given_ = 0; ///< since the saved place
     seq_t thin_until_ = no_seq;
+    bool thin_first_alone_ = false;
 
     cursor_place asked_{};    ///< of the save under way
     std::uint64_t asked_given_ = 0;

@@ -221,9 +221,10 @@ private:
         desk_.emplace(on, how_, place_->cursor().notes(), on.head(), fs_);
         source_.emplace(on, how_, place_->is_new() ? how_.from : place_->cursor().start());
         at_ = source_->reader().place();
-        // Of the newest events of topics none stands above the head.
-        const bool is_thin = place_->is_new() && how_.from.what() == from::kind::newest;
-        place_->begin(at_, desk_->notes(), is_thin ? source_->home().head() : no_seq);
+        // What is left out at such a start, and given to who begins at a place, does not stand above the head.
+        const bool by_time = how_.from.what() == from::kind::time;
+        const bool is_thin = place_->is_new() && (by_time || how_.from.what() == from::kind::newest);
+        place_->begin(at_, desk_->notes(), is_thin ? source_->home().head() : no_seq, by_time);
         signs_.begun(detail::steady_ns());
     }
 
