@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-int main() {
+int main() try {
     using namespace std::chrono_literals;
     const evbus::bus bus = evbus::bus::open("orders");
     evbus::cursor mine(bus, "count", {.filters = {"orders.*"}});
@@ -13,4 +13,7 @@ int main() {
         if (in.poll([&](const evbus::event&) { ++orders; }) != evbus::consume_status::delivered) in.wait(10ms);
     std::cout << orders << " orders\n" << std::flush;
     mine.save(in.place()); // only now: killed before this, it counts the same ones again
+} catch (const evbus::error& e) {
+    std::cerr << e.what() << '\n'; // what failed, on which object, and the way out
+    return 2;
 }

@@ -24,7 +24,7 @@ evbus::outcome bill(const evbus::event& order, const evbus::attempt& now) {
 
 } // namespace
 
-int main() {
+int main() try {
     std::signal(SIGTERM, [](int) { asked_to_stop = true; });
     const evbus::bus bus = evbus::bus::open("orders");
     evbus::worker billing(bus, {.cursor = "billing",
@@ -37,4 +37,7 @@ int main() {
     while (!billing.join_for(50ms))
         if (asked_to_stop) billing.stop();
     billing.join(); // throws what ended it, if it was not asked to
+} catch (const evbus::error& e) {
+    std::cerr << e.what() << '\n'; // what failed, on which object, and the way out
+    return 2;
 }

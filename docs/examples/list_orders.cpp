@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-int main() {
+int main() try {
     using namespace std::chrono_literals;
     const evbus::bus bus = evbus::bus::open("orders");
     evbus::consumer in(bus, {.filters = {"orders.*"}, .from = evbus::from::seq(1)});
@@ -14,4 +14,7 @@ int main() {
     const evbus::seq_t end = bus.head(); // what comes later is for the next time
     while (in.next() < end)
         if (in.poll(on_event, on_gap) != evbus::consume_status::delivered) in.wait(10ms);
+} catch (const evbus::error& e) {
+    std::cerr << e.what() << '\n'; // what failed, on which object, and the way out
+    return 2;
 }

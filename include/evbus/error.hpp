@@ -165,6 +165,7 @@ inline os_problem explain_errno(int e) noexcept {
     case ELOOP: return {errc::io, "it is a symbolic link", "put the real thing in its place"};
     case EISDIR: return {errc::io, "it is a directory", "remove it (rmdir), or choose another name"};
     case ENODEV: return {errc::io, "a device is in its place", "move it away"};
+    case ESPIPE: return {errc::io, "a pipe is in its place", "move it away"};
     case EROFS: return {errc::permission, "read-only file system", "choose a place that can be written"};
     case ENOTDIR: return {errc::io, "a part of the path is not a directory", "check the path"};
     default: return {errc::io, "the system call failed", ""};

@@ -98,6 +98,17 @@ TEST_CASE("docs/consumers.md: each command says what is shown") {
     }
 }
 
+TEST_CASE("docs/consumers.md: an example without its bus says so, and ends in good order") {
+    const clean_machine machine("orders");
+    shell sh(machine);
+    for (const char* const example : {"list_orders", "count_orders", "durable_worker"}) {
+        const std::string said = sh.run(std::string(example) + "; echo \"ends with $?\"");
+        CAPTURE(said);
+        CHECK(said.find("there is no such bus; create it with evctl create") != std::string::npos);
+        CHECK(said.ends_with("ends with 2\n"));
+    }
+}
+
 TEST_CASE("docs/consumers.md: dots stand for anything, and for nothing else") {
     CHECK(is_as_shown("a\n", "a\n"));
     CHECK(!is_as_shown("a\nb\n", "a\n"));

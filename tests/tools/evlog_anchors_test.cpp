@@ -50,6 +50,7 @@ TEST_CASE_FIXTURE(anchors_fixture, "evlog anchors: none at first; put, and liste
 
     const finished f = anchors({});
     CHECK(f.code == 0);
+    CHECK(anchors({"list"}).out == f.out);
     REQUIRE(f.out_lines().size() == 4);
     CHECK(has(f.out_lines()[0], "SEQ  PUT"));
     CHECK(has(f.out_lines()[1], file));
@@ -92,12 +93,13 @@ TEST_CASE_FIXTURE(anchors_fixture, "evlog anchors put: what is refused, in words
     refused({"put", "eleven", "x"}, "eleven");
     refused({"put", "-1", "x"}, "-1");
     refused({"drop"}, "is nothing to do with anchors");
+    refused({"put", "11x", "ref"}, "'11x': is no seq");
     refused({"put", "11", "x", "--hash", "xyz"}, "is no hash");
     refused({"put", "11", "x", "--hash", "11112222333344445"}, "is no hash");
     refused({"put", "11", "x", "--hash", ""}, "is no hash");
     refused({"put", "11", "x", "--hash-of", file("missing")}, "no such file");
     refused({"put", "11", "x", "--hash-of", dir()}, "not a regular file");
-    refused({"put", "11", "x", "--hash-of", "/dev/zero"}, "a device is in its place");
+    refused({"put", "11", "x", "--hash-of", "/dev/zero"}, "/dev/zero: it is not a regular file; name a file, or give --hash");
     refused({"put", "11", "x", "--hash", "1", "--hash-of", "/dev/null"}, "two hashes");
     refused({"--hash", "1"}, "belongs to put");
     refused({"put", "11", "x"}, "only its recorder writes anchors", log());

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace tools_test;
@@ -170,6 +171,20 @@ TEST_CASE("evlog dead-letters: of a journal that ends before what the cursor kno
     CHECK(has(none.err, "the cursor remembers letters up to"));
     CHECK(t.dead_letters({"requeue", "billing", "17"}).code == 4);
     CHECK(!fs::exists(t.journal_dir("billing")));
+}
+
+TEST_CASE("evlog dead-letters: a pipe in a segment's place is named, and nobody waits for who writes into it") {
+    const one_letter t;
+    const std::string path = t.only_segment();
+    fs::remove(path);
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    for (const words& w : {words{}, words{"requeue", "billing", "17"}}) {
+        const finished f = t.dead_letters(w);
+        CAPTURE(f.err);
+        CHECK(f.code == 2);
+        CHECK(has(f.err, path + ": a pipe is in its place"));
+        CHECK(has(f.err, "move it away"));
+    }
 }
 
 TEST_CASE("evlog dead-letters: another bus's journal is refused") {

@@ -92,6 +92,8 @@ int list(const options& o, cli::output& out) {
 
 int put(const options& o, const std::string& seq, const std::string& reference) {
     if (o.hash && o.hash_of) throw error(errc::bad_option, {"", "--hash and --hash-of", "are two hashes", "give one of them"});
+    if (seq.empty() || seq.find_first_not_of("0123456789_") != std::string::npos)
+        throw error(errc::bad_option, {"", "'" + seq + "'", "is no seq", "evlog anchors BUS put SEQ REFERENCE"});
     evbus::anchor a{.seq = cli::parse_count(seq), .reference = reference, .content_hash = o.hash};
     if (o.hash_of) a.content_hash = hash_of_file(*o.hash_of);
     const cli::log_place at = cli::find_log("put anchor", o.log);
@@ -113,11 +115,11 @@ int put(const options& o, const std::string& seq, const std::string& reference) 
 
 int anchors(const options& o, cli::output& out) {
     const std::vector<std::string>& a = o.action;
-    if (a.empty()) return list(o, out);
+    if (a.empty() || (a.size() == 1 && a[0] == "list")) return list(o, out);
     if (a[0] == "put" && a.size() == 3) return put(o, a[1], a[2]);
     std::string given;
     for (const std::string& word : a) given += (given.empty() ? "" : " ") + word;
-    throw error(errc::bad_option, {"", "'" + given + "'", "is nothing to do with anchors", "give nothing, or put SEQ REFERENCE; see evlog anchors --help"});
+    throw error(errc::bad_option, {"", "'" + given + "'", "is nothing to do with anchors", "say list, or put SEQ REFERENCE; see evlog anchors --help"});
 }
 
 } // namespace
@@ -126,7 +128,7 @@ subcommand add_anchors(cli::command& evlog) {
     const auto o = std::make_shared<options>();
     cli::command& flags = evlog.subcommand("anchors", "up to where states are kept elsewhere: list, put", examples);
     flags.positional("DIR|BUS", o->log, "a log's directory, or the name of a bus");
-    flags.positionals("ACTION", o->action, "put SEQ REFERENCE: the state up to SEQ is kept there");
+    flags.positionals("ACTION", o->action, "[list], or put SEQ REFERENCE: the state up to SEQ is kept there");
     flags.option("--hash", "HEX", "of what is kept there: up to 16 hex digits", [o](const std::string& s) { o->hash = parse_hash(s); });
     flags.text("--hash-of", o->hash_of, "FILE", "the XXH3 of this file (as xxhsum -H3 says it)");
     flags.duration("--timeout", o->timeout, "how long to wait for the recorder (10s)");

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <memory>
 #include <vector>
 
@@ -22,6 +23,10 @@ using evbus::error;
 
 constexpr const char* operation = "hash file";
 constexpr std::size_t piece_bytes = std::size_t{1} << 20;
+
+[[noreturn]] void refuse_type(const std::string& path) {
+    throw error(errc::bad_option, {operation, path, "it is not a regular file", "name a file, or give --hash"});
+}
 
 struct free_state {
     void operator()(XXH3_state_t* s) const { XXH3_freeState(s); }
@@ -42,12 +47,13 @@ std::uint64_t hash_of_file(const std::string& path) {
     // Not to wait for somebody who writes, if it is a pipe.
     const evbus::log::file in(evbus::log::posix(), [&] {
         const int fd = evbus::log::posix().open(path, O_RDONLY | O_NONBLOCK, 0);
+        if (fd == -ENODEV) refuse_type(path);
         if (fd < 0) evbus::detail::throw_errno(-fd, operation, path);
         return fd;
     }());
     struct stat s {};
     if (::stat(path.c_str(), &s) != 0) evbus::detail::throw_errno(errno, operation, path);
-    if (!S_ISREG(s.st_mode)) throw error(errc::bad_option, {operation, path, "it is not a regular file", "name a file, or give --hash"});
+    if (!S_ISREG(s.st_mode)) refuse_type(path);
     const std::unique_ptr<XXH3_state_t, free_state> state(XXH3_createState());
     if (!state || XXH3_64bits_reset(state.get()) != XXH_OK) throw error(errc::io, {operation, path, "out of memory"});
     std::vector<char> piece(piece_bytes);
