@@ -137,6 +137,22 @@ TEST_CASE("worker: letters that waited in a life that was killed are announced u
     CHECK(s.letters().empty());
 }
 
+TEST_CASE("worker: letters that waited in a life that was killed are announced although its cursor was reset") {
+    stage s;
+    s.how.save = {.events = 1, .every = 1h, .ahead = 0};
+    s.how.retry.first_delay = s.how.retry.max_delay = 0ns;
+    s.publish_numbers(1, 2);
+    life::run(s, [](const event& e, const attempt& a) {
+        if (e.text() == "1" && a.number == 2) life::die();
+        return e.text() == "1" ? retry : next;
+    });
+    cursor(s.on, "billing").reset({2, 2});
+    worker w = s.start();
+    wait_until([&] { return w.stats().handled == 2; });
+    CHECK(end_of(w) == "");
+    CHECK(s.given().front() == "1 #2 repeat?");
+}
+
 TEST_CASE("worker: what may have been handled and fails now is announced at its next try, too") {
     for (const bool in_batches : {false, true}) {
         stage s;

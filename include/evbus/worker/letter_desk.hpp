@@ -36,14 +36,15 @@ public:
         if (journal_.last() < known.letters)
             throw error(errc::damaged, {"start worker " + o.cursor, journal_.path(),
                                         "it ends at " + std::to_string(journal_.last()) + ", and the cursor remembers letters up to " + std::to_string(known.letters),
-                                        "put the directory back; or, if they are to be given up, reset the cursor with `evlog cursors DIR reset " + o.cursor + "`"});
+                                        "put the directory back; or, if they are to be given up, reset the cursor with `evlog cursors DIR reset " + o.cursor + " SEQ`"});
         // A worker leaves notes in its cursor before its first event. One without them was reset, or removed: what lies
         // behind its place is to be handled once more, also what was a letter and is closed.
-        if (known == log::cursor_notes{} && known_below_ != no_seq) must(journal_.forget_closed());
+        const bool was_reset = known == log::cursor_notes{} && known_below_ != no_seq;
+        if (was_reset) must(journal_.forget_closed());
         for (const auto& [seq, s] : journal_.open_letters()) {
             if (s.state != letters::letter_state::waiting) continue;
             adopt(s);
-            if (known.unsure_letters) unsure_.insert(seq);
+            if (known.unsure_letters || was_reset) unsure_.insert(seq); // reset, it does not tell how the last life ended
         }
     }
 
