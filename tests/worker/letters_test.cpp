@@ -142,6 +142,7 @@ TEST_CASE("letters: a journal that ends before what the cursor remembers is refu
     } catch (const error& e) {
         CHECK(has(words_of(e), "damaged: start worker billing: " + s.log_dir() + "/dead-letters/billing: it ends at 0, and the cursor remembers letters up to"));
         CHECK(has(words_of(e), "put the directory back"));
+        CHECK(!fs::exists(log::log_dir{s.log_dir()}.dead_letters())); // nothing stands in its way
     }
 }
 

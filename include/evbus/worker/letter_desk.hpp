@@ -15,6 +15,7 @@
 #include <evbus/worker_options.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -31,12 +32,9 @@ public:
     /// Any seq below `known_below` may be a letter already.
     letter_desk(const bus& on, const worker_options& o, const log::cursor_notes& known, seq_t known_below, log::file_system& fs)
         : policy_(o.retry), by_topic_(o.order == order::by_topic), known_below_(known_below), schedule_(o.order),
-          journal_(letters::journal::open(fs, {on.log_dir()}, o.cursor, journal_options_of(on, o))) {
+          journal_(open_journal(on, o, known, fs)) {
         if (journal_.last() == no_seq) known_below_ = no_seq; // there never was a letter
-        if (journal_.last() < known.letters)
-            throw error(errc::damaged, {"start worker " + o.cursor, journal_.path(),
-                                        "it ends at " + std::to_string(journal_.last()) + ", and the cursor remembers letters up to " + std::to_string(known.letters),
-                                        "put the directory back; or, if they are to be given up, reset the cursor with `evlog cursors DIR reset " + o.cursor + " SEQ`"});
+        if (journal_.last() < known.letters) throw lost(o, journal_.path(), journal_.last(), known.letters);
         // A worker leaves notes in its cursor before its first event. One without them was reset, or removed: what lies
         // behind its place is to be handled once more, also what was a letter and is closed.
         const bool was_reset = known == log::cursor_notes{} && known_below_ != no_seq;
@@ -170,6 +168,19 @@ public:
     }
 
 private:
+    static error lost(const worker_options& o, const std::string& dir, seq_t last, seq_t known) {
+        return error(errc::damaged, {"start worker " + o.cursor, dir,
+                                     "it ends at " + std::to_string(last) + ", and the cursor remembers letters up to " + std::to_string(known),
+                                     "put the directory back; or, if they are to be given up, reset the cursor with `evlog cursors DIR reset " + o.cursor + " SEQ`"});
+    }
+    static letters::journal open_journal(const bus& on, const worker_options& o, const log::cursor_notes& known, log::file_system& fs) {
+        const log::log_dir dir{on.log_dir()};
+        const std::string path = dir.dead_letters() + "/" + o.cursor;
+        log::file_info info;
+        // Nothing is made in its place: there it is to be put back.
+        if (known.letters != no_seq && fs.stat(path, info) == -ENOENT) throw lost(o, path, no_seq, known.letters);
+        return letters::journal::open(fs, dir, o.cursor, journal_options_of(on, o));
+    }
     static letters::journal_options journal_options_of(const bus& on, const worker_options& o) {
         letters::journal_options j;
         j.bus = on.id();
