@@ -218,3 +218,24 @@ TEST_CASE("worker: letters that a sync failed for while old ones were cleaned aw
     CHECK(desk.is_broken());
     CHECK_THROWS_AS(desk.keep(), error);
 }
+
+TEST_CASE("worker: a disk that is full when an operator has changed letters is a failed save, and can be gone on from") {
+    stage s;
+    s.publish_numbers(1, 1);
+    failing_file_system files(0, evbus_test::fault::for_good, ENOSPC, calls::changes);
+    s.files = &files;
+    std::atomic<int> failures{0};
+    s.how.on_failed_save = [&](const error& e) {
+        CHECK(e.kind() == errc::no_space);
+        if (++failures == 2) files.heal();
+        return true;
+    };
+    worker w = s.start([&](const event&, const attempt& a) { return a.requeued ? evbus::stop : dead("bad"); });
+    wait_until([&] { return w.stats().dead == 1 && s.saved().place.next == 2; });
+    files.fail_from_now_on();
+    s.requeue_all();
+    CHECK(join(w) == "");
+    CHECK(failures == 2);
+    CHECK(s.given() == lines{"1", "1 requeued"});
+    CHECK(s.letters().empty());
+}

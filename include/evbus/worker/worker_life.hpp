@@ -158,7 +158,12 @@ protected:
     // --- when there is time ------------------------------------------------------------------------------------------
 
     void look_around() {
-        desk_->refresh();
+        try {
+            desk_->refresh();
+        } catch (const error& e) { // what another has written could not be taken over: nor could a save be
+            finish_save();
+            go_on_after(e);
+        }
         // The place moves also over what nobody wants; a cursor left behind would hold up retention.
         if (at_ != place_->saved() && place_->due().pending() == 0 && !place_->is_saving()) place_->changed();
         if (!source_->home().is_current() && batch_.empty()) static_cast<void>(source_->follow(from::place(at_)));
