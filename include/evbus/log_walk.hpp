@@ -36,18 +36,18 @@ public:
     /// all. Stays the caller's.
     void want_only(const std::vector<seq_range>* seqs) noexcept { only_ = seqs; }
 
-    /// Gives what is in the log from `next` on, up to `limit`; moves `next` to the first seq not walked.
+    /// Gives what is in the log from `at` on, up to `limit`; moves `at` to the first seq not walked.
     /// `on_member(member_info)` is told of MEMBER records on the way. While `*not_before_ns` is not 0,
     /// frames stamped earlier count as filtered; the first that is not makes it 0. What no event of which can
     /// match is not read where an index says so, and counts as filtered.
     template <class OnEvent, class OnGap, class OnMember>
-    log_rest poll(seq_t& next, seq_t limit, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap,
+    log_rest poll(seq_t& at, seq_t limit, filter_set& wanted, delivery& deliver, OnEvent& on_event, OnGap& on_gap,
                   OnMember&& on_member, const poll_limits& limits, std::int64_t* not_before_ns = nullptr) {
         deliver.owe_what_is_shed();
         if (deliver.owed() != nullptr)
-            if (const log_rest rest = settle_owed(next, limit, deliver, on_event, on_gap); rest != log_rest::end || deliver.owed() != nullptr)
+            if (const log_rest rest = settle_owed(at, limit, deliver, on_event, on_gap); rest != log_rest::end || deliver.owed() != nullptr)
                 return rest;
-        if (log_.position() != next) log_.seek(next);
+        if (log_.position() != at) log_.seek(at);
         const log::query asked{.topics = &wanted, .headers = &headers_, .only = only_};
         const bool narrows = asked.narrows();
         log_.select(asked);
@@ -63,13 +63,13 @@ public:
             if (bytes >= limits.max_bytes || deliver.account().events - events_before >= limits.max_events) break;
             if (narrows) log_.may_skip(!deliver.has_open() && (not_before_ns == nullptr || *not_before_ns == 0));
             const log::step s = log_.next(e, limit);
-            next = log_.position();
+            at = log_.position();
             if (s != log::step::entry) return s == log::step::end ? log_rest::end : log_rest::failed;
             switch (e.kind) {
             case log::entry_kind::frame:
                 if (not_before_ns != nullptr && is_before(e, *not_before_ns)) [[unlikely]] deliver.rejected(e.frame.publisher(), on_gap);
                 else if (!take_frame(e, wanted, deliver, counted, on_gap)) [[unlikely]] {
-                    next = e.seq(); // not walked yet
+                    at = e.seq(); // not walked yet
                     return log_rest::limits;
                 }
                 break;
@@ -115,12 +115,12 @@ private:
         ns = 0;
         return false;
     }
-    /// `end` with nothing owed any more: go on behind it, at `next`.
+    /// `end` with nothing owed any more: go on behind it, at `at`.
     template <class OnEvent, class OnGap>
-    log_rest settle_owed(seq_t& next, seq_t limit, delivery& deliver, OnEvent& on_event, OnGap& on_gap) {
+    log_rest settle_owed(seq_t& at, seq_t limit, delivery& deliver, OnEvent& on_event, OnGap& on_gap) {
         shed_event& again = *deliver.owed();
         if (const log_rest rest = read_again(again, limit); !again.is_walked()) return rest;
-        next = again.seqs.last + 1;
+        at = again.seqs.last + 1;
         deliver.settle_owed(on_event, on_gap);
         return log_rest::end;
     }

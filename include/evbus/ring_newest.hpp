@@ -29,7 +29,7 @@ struct searched_ring {
 inline searched_ring find_newest(const ring::attachment& at, filter_set& wanted, seq_t limit, newest_topics& into) {
     constexpr std::int64_t patience_ns = 50'000'000; // a few times as long as a publisher is waited for
     const seq_t head = ring::find_head(at);
-    const seq_t stop = limit < head ? limit + 1 : head;
+    const seq_t bound = limit < head ? limit + 1 : head;
     ring::slot_reader slots(at, wanted);
     ring::stall_watch watch(at, nullptr);
     const std::int64_t start = detail::steady_ns();
@@ -55,7 +55,7 @@ inline searched_ring find_newest(const ring::attachment& at, filter_set& wanted,
     };
     begin_anew(out.first);
     bool goes_on = true;
-    while (goes_on && seq < stop) {
+    while (goes_on && seq < bound) {
         const ring::slot_state state = slots.read(seq);
         switch (state) {
         case ring::slot_state::frame: into.frame(seq++, slots.frame()); break;

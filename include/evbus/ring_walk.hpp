@@ -72,9 +72,9 @@ public:
             for (const publisher_id& who : std::exchange(ended_, {})) deliver.publisher_ended(who, on_gap);
         // A filter that rejects everything must not keep the caller here for ever either.
         const std::uint64_t most = std::min<std::uint64_t>(limits.max_events, max_seq / 2) + at->shape().slots();
-        seq_t stop = next > max_seq - most ? max_seq : next + most;
-        if (limits.last < stop) stop = limits.last + 1;
-        while (next < stop && bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
+        seq_t bound = next > max_seq - most ? max_seq : next + most;
+        if (limits.last < bound) bound = limits.last + 1;
+        while (next < bound && bytes < limits.max_bytes && deliver.account().events - events_before < limits.max_events) {
             const ring::slot_state state = slots_.read(next);
             if (state == ring::slot_state::frame) [[likely]] {
                 slots_.prefetch(next + prefetch_ahead);

@@ -64,7 +64,7 @@ TEST_CASE("letters: who read events before another one took the journal's end re
     CHECK(tool.refresh() == std::vector<seq_t>{3});
     CHECK(tool.read(3).view().text() == "three");
     const journal looking = box.look();
-    for (const seq_t seq : {1, 2, 3}) CHECK_FALSE(looking.read(seq).view().text().empty());
+    for (const seq_t seq : {seq_t{1}, seq_t{2}, seq_t{3}}) CHECK_FALSE(looking.read(seq).view().text().empty());
 }
 
 TEST_CASE("letters: what another has closed meanwhile stays closed; else the later word counts") {

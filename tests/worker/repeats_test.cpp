@@ -255,18 +255,18 @@ TEST_CASE("worker: however fast its promise grows, twice what the file before pr
     s.how.save = {.events = 10, .every = 1h, .ahead = 10'000};
     work::place_keeper place(s.on, s.how, 1, log::posix());
     place.begin({1, 1}, {});
-    seq_t next = 1;
+    seq_t coming = 1;
     std::uint64_t most = 0;
     for (int i = 0; i < 6; ++i) {
-        const seq_t first = next;
-        for (; place.room() != 0; ++next) place.done();
-        most = std::max(most, next - first);
+        const seq_t first = coming;
+        for (; place.room() != 0; ++coming) place.done();
+        most = std::max(most, coming - first);
         const log::cursor_copies files = log::read_cursor(log::posix(), {{s.log_dir()}, "billing"});
         REQUIRE((files.current.is_whole() && files.before.is_whole()));
-        CHECK(next - files.current.saved.place.next <= files.current.saved.notes.may_repeat);
-        CHECK(next - files.before.saved.place.next <= 2 * files.before.saved.notes.may_repeat);
+        CHECK(coming - files.current.saved.place.next <= files.current.saved.notes.may_repeat);
+        CHECK(coming - files.before.saved.place.next <= 2 * files.before.saved.notes.may_repeat);
         place.grow();
-        place.save({next, next}, {});
+        place.save({coming, coming}, {});
     }
     CHECK(most > 1000); // it grows all the same
 }

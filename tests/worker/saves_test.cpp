@@ -178,15 +178,15 @@ TEST_CASE("worker: while the disk is slower than the events it goes on, as far a
     s.how.save = {.events = 10, .every = 1h, .ahead = 200};
     worker w = s.start();
     // Saves at full speed: what is promised grows, for handling waits for them.
-    int next = 1;
+    int coming = 1;
     wait_until([&] {
-        s.publish_numbers(next, next + 99);
-        next += 100;
-        s.until(static_cast<std::size_t>(next - 1));
-        return s.saved().notes.may_repeat >= 40 || next > 3000;
+        s.publish_numbers(coming, coming + 99);
+        coming += 100;
+        s.until(static_cast<std::size_t>(coming - 1));
+        return s.saved().notes.may_repeat >= 40 || coming > 3000;
     });
     files.free = false;
-    s.publish_numbers(next, next + 999);
+    s.publish_numbers(coming, coming + 999);
     // It comes to rest somewhere, no further ahead of the place on disk than the file says.
     std::size_t before = 0;
     wait_until([&] {
@@ -197,7 +197,7 @@ TEST_CASE("worker: while the disk is slower than the events it goes on, as far a
     CHECK(s.given().size() <= on_disk.place.next - 1 + on_disk.notes.may_repeat);
     CHECK(on_disk.notes.may_repeat <= 200);
     files.free = true;
-    s.until(static_cast<std::size_t>(next + 999));
+    s.until(static_cast<std::size_t>(coming + 999));
     CHECK(end_of(w) == "");
     CHECK(s.given().size() == static_cast<std::size_t>(next + 999));
     CHECK(s.saved().notes.may_repeat == 0);
