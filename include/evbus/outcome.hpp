@@ -67,7 +67,7 @@ inline constexpr answer rollback{outcome::kind::rollback};
 struct attempt {
     std::uint32_t number = 1; ///< 1, and one more after each try that failed
     bool may_repeat = false;  ///< it may have been handled already, by a life of this worker that did not end well
-    bool requeued = false;    ///< an operator took it back from the dead letters
+    bool requeued = false;    ///< an operator took it back from the dead letters: it was tried before, and may be a repeat as well
 };
 
 /// What an exception from a handler means. Whatever it is, its words are kept.

@@ -199,7 +199,7 @@ TEST_CASE("worker: while the disk is slower than the events it goes on, as far a
     files.free = true;
     s.until(static_cast<std::size_t>(coming + 999));
     CHECK(end_of(w) == "");
-    CHECK(s.given().size() == static_cast<std::size_t>(next + 999));
+    CHECK(s.given().size() == static_cast<std::size_t>(coming + 999));
     CHECK(s.saved().notes.may_repeat == 0);
 }
 
