@@ -87,11 +87,10 @@ evbus::worker_options worker_options_of(const source& from, std::uint64_t save_e
 void work(const source& from, account& a, std::uint64_t save_every) {
     const evbus::bus on = from.on.bus().open();
     std::int64_t start = 0;
-    evbus::worker w(on, worker_options_of(from, save_every), [&](const evbus::event& e) -> evbus::outcome {
+    evbus::worker w(on, worker_options_of(from, save_every), [&](const evbus::event& e) {
         if (a.number == 0) start = now_ns();
         a.see(e);
-        if (a.number == from.count) return evbus::stop;
-        return evbus::next;
+        return a.number == from.count ? evbus::stop : evbus::next;
     });
     w.join();
     a.ns = static_cast<double>(now_ns() - start);
@@ -99,11 +98,10 @@ void work(const source& from, account& a, std::uint64_t save_every) {
 void work_in_batches(const source& from, account& a, std::uint64_t save_every) {
     const evbus::bus on = from.on.bus().open();
     std::int64_t start = 0;
-    evbus::worker w(on, worker_options_of(from, save_every), [&](evbus::event_batch& all) -> evbus::outcome {
+    evbus::worker w(on, worker_options_of(from, save_every), [&](evbus::event_batch& all) {
         if (a.number == 0) start = now_ns();
         for (std::size_t i = 0; i < all.size(); ++i) a.see(all[i]);
-        if (a.number == from.count) return evbus::stop;
-        return evbus::next;
+        return a.number == from.count ? evbus::stop : evbus::next;
     });
     w.join();
     a.ns = static_cast<double>(now_ns() - start);
@@ -119,7 +117,7 @@ sample run(source& from, way read, std::uint64_t save_every) {
 }
 
 experiment worker_on(const options& how, const char* name, const char* what, bool in_ring) {
-    const std::uint64_t events = how.quick ? 10'000 : 1'000'000;
+    const std::uint64_t events = how.quick ? 10'000 : 2'000'000;
     const auto made = std::make_shared<std::unique_ptr<source>>();
     const std::string dir = how.dir;
     const auto by = [=](way read, std::uint64_t save_every) {
@@ -147,7 +145,7 @@ experiment worker_on(const options& how, const char* name, const char* what, boo
 } // namespace
 
 experiment worker_log(const options& how) {
-    return worker_on(how, "worker_log", "a million events of 256 B from a warm log, handled by counting them", false);
+    return worker_on(how, "worker_log", "two million events of 256 B from a warm log, handled by counting them", false);
 }
 experiment worker_ring(const options& how) {
     return worker_on(how, "worker_ring", "the same from a ring that has them all", true);

@@ -62,8 +62,9 @@ private:
             done_ = before_.next;
         }
         unfinished_ = 0;
-        const std::uint64_t most = batches ? how_.batch - batch_.size()
-                                           : std::min({signs_.stretch(), place_->room(), std::max<std::uint64_t>(place_->due().room(), 1)});
+        // While a save is under way the next one cannot begin: it is no reason to stop for.
+        const std::uint64_t until_due = place_->is_saving() ? signs_.stretch() : std::max<std::uint64_t>(place_->due().room(), 1);
+        const std::uint64_t most = batches ? how_.batch - batch_.size() : std::min({signs_.stretch(), place_->room(), until_due});
         reading_ = true;
         const consume_status s = source_->reader().poll([this](const event& e) { take(e); }, [this](const gap& g) { pass(g); },
                                                         {.max_events = static_cast<std::size_t>(most)});
