@@ -8,6 +8,7 @@
 #include <evbus/header_filter.hpp>
 #include <evbus/notice.hpp>
 #include <evbus/outcome.hpp>
+#include <evbus/pressure.hpp>
 #include <evbus/ring/waiter.hpp>
 #include <evbus/work/backoff.hpp>
 #include <evbus/work/restart_budget.hpp>
@@ -52,6 +53,9 @@ struct worker_options {
     std::function<at_gap(const gap&)> on_gap{};             ///< none: go on
     std::function<bool(const error&)> on_failed_save{};     ///< true: go on and try again; false, or none: end with it
     std::function<void()> before_save{}; ///< what the handler holds back is to be written now; throws: as a failed save
+    std::size_t max_buffered_bytes = default_buffered_bytes; ///< as read_options has it
+    pressure_marks marks{};      ///< of lag / ring slots, buffered bytes, and waiting letters / max_waiting_bytes
+    pressure_hook on_pressure{}; ///< told of each change of state
     std::string name = "worker";            ///< 1-39 bytes, for people
     wait_strategy wait = wait_strategy::block;
     std::chrono::nanoseconds spin{20'000};  ///< `block`: how long to spin before sleeping

@@ -113,6 +113,8 @@ TEST_CASE("letters: while those that wait take all the room they may, it reads n
     s.how.max_waiting_bytes = 500;
     s.how.retry.attempts = 1000;
     s.publish("n", wide(1, 20));
+    std::atomic<pressure> pressed{pressure::normal};
+    s.how.on_pressure = [&](const pressure_change& c) { pressed = c.state; };
     std::atomic<bool> mended{false};
     worker w = s.start([&](const event& e, const attempt& a) { return mended || (e.seq() > 1 && a.number == 1000) ? next : retry; });
     wait_until([&] { return w.stats().retries > 50; });
@@ -120,8 +122,9 @@ TEST_CASE("letters: while those that wait take all the room they may, it reads n
     CHECK(waiting >= 1);
     CHECK(waiting < 6);
     CHECK(w.stats().next == waiting + 1);
+    wait_until([&] { return pressed == pressure::suspended; });
     mended = true;
-    wait_until([&] { return w.stats().handled == 20; });
+    wait_until([&] { return w.stats().handled == 20 && pressed == pressure::normal; });
     CHECK(end_of(w) == "");
     CHECK(s.letters().empty());
 }

@@ -26,6 +26,13 @@ public:
         how_.from = where;
         reader_.reset(); // gives its place among the members back
         reader_.emplace(bus_, how_);
+        load_ = 0;
+    }
+    /// How much of the room for waiting letters is taken, 0 to 1 and above.
+    void set_load(double level) {
+        if (level == load_) [[likely]] return;
+        load_ = level;
+        reader_->set_load(level);
     }
     /// True when the bus was created anew, and is read from `where` on: the same bus, in a new ring.
     [[nodiscard]] bool follow(const from& where) {
@@ -35,6 +42,7 @@ public:
             how_.from = where;
             consumer reader(anew, how_);
             reader_.emplace(std::move(reader));
+            load_ = 0;
             bus_ = std::move(anew);
             return true;
         } catch (const error&) { // not there, or not to be had yet
@@ -44,12 +52,25 @@ public:
 
 private:
     static read_options read_options_of(const worker_options& o) {
-        return {.filters = o.filters, .exclude = o.exclude, .headers = o.headers, .durable_only = o.durable_only, .wait = o.wait, .spin = o.spin, .name = o.name, .on_notice = o.on_notice};
+        read_options r;
+        r.filters = o.filters;
+        r.exclude = o.exclude;
+        r.headers = o.headers;
+        r.durable_only = o.durable_only;
+        r.wait = o.wait;
+        r.spin = o.spin;
+        r.name = o.name;
+        r.on_notice = o.on_notice;
+        r.max_buffered_bytes = o.max_buffered_bytes;
+        r.marks = o.marks;
+        r.on_pressure = o.on_pressure;
+        return r;
     }
 
     bus bus_;
     read_options how_;
     std::optional<consumer> reader_;
+    double load_ = 0; ///< as the reader was told
 };
 
 } // namespace work

@@ -31,7 +31,7 @@ public:
     /// Opens the journal; throws what that throws, and damaged when it ends before what the cursor knows of it.
     /// Any seq below `known_below` may be a letter already.
     letter_desk(const bus& on, const worker_options& o, const log::cursor_notes& known, seq_t known_below, log::file_system& fs)
-        : policy_(o.retry), by_topic_(o.order == order::by_topic), known_below_(known_below), schedule_(o.order),
+        : policy_(o.retry), max_waiting_bytes_(o.max_waiting_bytes), by_topic_(o.order == order::by_topic), known_below_(known_below), schedule_(o.order),
           journal_(open_journal(on, o, known, fs)) {
         if (journal_.last() == no_seq) known_below_ = no_seq; // there never was a letter
         if (journal_.last() < known.letters) throw lost(o, journal_.path(), journal_.last(), known.letters);
@@ -56,6 +56,8 @@ public:
     [[nodiscard]] bool holds(std::uint64_t topic_hash) const noexcept { return by_topic_ && schedule_.holds(topic_hash); }
     /// What waits takes less than it may.
     [[nodiscard]] bool has_room() const noexcept { return journal_.has_room_waiting(); }
+    /// How much of that it takes: above 1 there is no room.
+    [[nodiscard]] double load() const noexcept { return static_cast<double>(journal_.waiting_bytes()) / static_cast<double>(max_waiting_bytes_); }
 
     /// It waits behind an earlier event of its topic.
     void park(const event& e) {
@@ -223,6 +225,7 @@ private:
     }
 
     retry_policy policy_;
+    std::uint64_t max_waiting_bytes_;
     bool by_topic_;
     seq_t known_below_;
     retry_schedule schedule_;

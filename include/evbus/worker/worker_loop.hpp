@@ -49,6 +49,7 @@ private:
         signs_.polled(now, how_.save.every.count());
         if ((place_->due().is_due(now) || place_->is_held_up()) && !place_->is_saving()) save();
         if (signs_.is_time_to_look(now)) look_around();
+        source_->set_load(desk_->load());
         tell(account());
         if (!tried && s != consume_status::delivered) idle(s);
         return true;
