@@ -7,6 +7,7 @@
 #include <evbus/bus.hpp>
 #include <evbus/ring/attachment.hpp>
 #include <evbus/ring/create.hpp>
+#include <evbus/ring/latency.hpp>
 
 #include <memory>
 #include <span>

@@ -25,8 +25,8 @@ std::string text_of(const gap& g) {
 
 /// A consumer with a budget, and what it was given.
 struct reading {
-    reading(const bus& on, std::size_t budget, from where = from::seq(1))
-        : budget(budget), start(where.place().walk_from), c(on, {.from = where, .max_buffered_bytes = budget}) {}
+    reading(const bus& on, std::size_t bytes, from where = from::seq(1))
+        : budget(bytes), start(where.place().walk_from), c(on, {.from = where, .max_buffered_bytes = bytes}) {}
     consume_status poll(std::size_t events = 256) {
         const consume_status s = c.poll([&](const event& e) { given.push_back(text_of(e)); }, [&](const gap& g) { given.push_back(text_of(g)); },
                                         {.max_events = events});
