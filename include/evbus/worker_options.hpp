@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evbus/consume_status.hpp>
+#include <evbus/delivery.hpp>
 #include <evbus/error.hpp>
 #include <evbus/event.hpp>
 #include <evbus/from.hpp>
