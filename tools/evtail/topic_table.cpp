@@ -40,7 +40,7 @@ void topic_table::print(std::string& out, bool json, cli::zone zone) const {
     using entry = std::pair<std::string_view, row>;
     std::vector<entry> all(rows_.begin(), rows_.end());
     std::stable_sort(all.begin(), all.end(), [](const entry& a, const entry& b) { return a.second.count > b.second.count; });
-    const double seconds = static_cast<double>(last_ns_ - first_ns_) / 1e9;
+    const double seconds = (static_cast<double>(last_ns_) - static_cast<double>(first_ns_)) / 1e9; // any two times: a dead ring may hold them
     std::size_t width = 5;
     for (const entry& e : all) width = std::max(width, e.first.size());
     if (!json && !all.empty()) {

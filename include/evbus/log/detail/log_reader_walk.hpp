@@ -22,6 +22,8 @@ inline bool log_reader::give_record(entry& out) noexcept {
     case record_kind::fragment: {
         if (parse_frame(r.body, out.frame, topic_check::trusted) != frame_fault::none) return false;
         const seq_t seq = out.frame.header.word;
+        // A commit holds what its header says: recovery goes by that, and gives seqs behind it to others.
+        if (seq > commit_.header.last_seq) return false;
         if (seq != next_) {
             if (seq > next_) {
                 rest_ = before;
