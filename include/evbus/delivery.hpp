@@ -92,13 +92,18 @@ public:
     /// given count as filtered, and not as a gap. What hid the beginning was a gap of its own.
     void pick_by_first_frames() noexcept { by_first_frames_ = true; }
     void voided(std::uint64_t seqs = 1) noexcept { tally_.voids += seqs; }
-    /// Seqs that cannot be given. Open events go on after one such seq, if their next fragment fits.
+    /// Seqs that cannot be given. Open events go on after one such seq, if their next fragment fits. Two may have been
+    /// the end of an event and the beginning of another of the same length: then offsets that meet say nothing, and it
+    /// is over, whether or not its publisher is ever heard of again.
     template <class OnGap>
     void gap(seq_range range, gap_cause cause, OnGap&& on_gap) {
         if (range.count() == 0) return;
         last_gap_ = range.last;
         for (open_event& o : open_) o.missing += range.count();
         give_gap({range, cause, range.count()}, on_gap);
+        for (std::size_t i = 0; i < open_.size();)
+            if (open_[i].missing < 2) ++i;
+            else end_open(i, on_gap);
     }
     /// A publisher is gone: what it left open was never published.
     template <class OnGap>
@@ -206,10 +211,8 @@ private:
         else if (open_bytes_ > max_open_bytes_) [[unlikely]] make_room();
         return true;
     }
-    /// Two seqs in gaps may have been the end of this event and the beginning of another of the same length: then
-    /// offsets that meet say nothing.
     [[nodiscard]] static bool continues(const open_event& o, const frame_view& f) noexcept {
-        return o.missing < 2 && f.is_fragment() && f.offset == o.received && f.offset != 0 && f.total == o.total &&
+        return f.is_fragment() && f.offset == o.received && f.offset != 0 && f.total == o.total &&
                f.publisher() == o.publisher && f.header.topic_hash == o.topic_hash && f.topic == o.topic;
     }
     /// The rest of an event whose beginning this reader has not: begun before its start, or lost.

@@ -67,6 +67,18 @@ TEST_CASE("delivery: one missing seq cannot hold an end and a beginning, so the 
     CHECK(j.to.account().lost() == 1);
 }
 
+TEST_CASE("delivery: an event that a gap ended is over at once, though its publisher is never heard of again") {
+    joiner j;
+    j.half(10, "AAAA", 0);
+    j.lose({11, 12});
+    CHECK(j.to.account().open == 0);
+    REQUIRE(j.gaps.size() == 2);
+    CHECK(j.gaps[1].cause == gap_cause::incomplete);
+    CHECK(j.gaps[1].range.first == 10);
+    CHECK(j.to.account().walked() == 3);
+    CHECK_FALSE(j.to.has_open());
+}
+
 // --- the budget ----------------------------------------------------------------------------------
 
 namespace {
