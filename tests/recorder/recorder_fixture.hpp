@@ -209,6 +209,8 @@ public:
         if (!how_.slots) how_.slots = 64;
         if (!how_.slot_bytes) how_.slot_bytes = 128;
         if (how_.with_log && !how_.log_dir) how_.log_dir = place_.log();
+        // A machine that holds a recorder up for a second says nothing about it.
+        if (how_.stall_limit == bus_options{}.stall_limit) how_.stall_limit = ages;
     }
     /// Creates it at first, opens it anew each time.
     [[nodiscard]] evbus::bus bus() const { return evbus::bus::open_or_create(place_.name(), how_); }
