@@ -9,6 +9,7 @@
  *
  * law told_is_below  what was told published lies below every seq at which a reader ended or a retirer closed
  * law end_is_final   no seq at or above such an end is ever walked over as a void: the next ring may begin there
+ * law one_end        all who ended, ended at the same seq
  * law void_is_void   what some reader called void is never told published
  * law whole_copy     a copy that passed the second look is what was committed there
  *
@@ -33,6 +34,8 @@
  *     with -DSEQS=5 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=1 -DMAY_WRITE=false
  * mutation SECOND_RETIRER breaks end_is_final two retirers, and no word of ctl in which the first says where the end is
  *     with -DSEQS=4 -DEVENTS=1 -DMORE=0 -DREADERS=1 -DRETIRERS=2
+ * mutation OWN_END      breaks one_end        the publisher, told, ends at its claim, though that was seen and the next seq chosen
+ *     with -DSEQS=4 -DEVENTS=1 -DLIVES=1 -DREADERS=1 -DRETIRERS=1
  * mutation REDO         breaks void_is_void   a new life publishes at the seq that the old one left unfinished
  *     with -DSEQS=6 -DEVENTS=1 -DMORE=1 -DREADERS=1 -DRETIRERS=0
  * mutation STALL        breaks void_is_void   a reader steps over the living publisher
@@ -58,7 +61,7 @@
 #define STALLS false
 #endif
 
-hidden byte told_is_below, end_is_final, void_is_void, whole_copy;
+hidden byte told_is_below, end_is_final, one_end, void_is_void, whole_copy;
 
 byte cell[2 * SLOTS];   /* the words, then the payloads */
 #define word cell
@@ -84,6 +87,7 @@ end_idle:
 inline ended_at(seq) {
     LAW(told_is_below, last_told < seq);
     LAW(end_is_final, last_void < seq);
+    LAW(one_end, the_end == 255 || the_end == seq);
     if :: seq < the_end -> the_end = seq :: else fi
 }
 inline walk_void(seq) {
@@ -116,6 +120,24 @@ inline remains(seq, old, may_choose) {
     fi;
 #endif
     asked = false
+}
+
+/* close_alone: an end chosen right behind the claim was chosen by who saw the claim. */
+inline close_alone() {
+#if defined(OWN_END) || defined(SECOND_RETIRER)
+    buffer ! SLOT(t), WORD(LAP(t), 0, CLOSED)
+#else
+    empty(buffer); /* a swap drains it */
+    atomic { if :: closed_at == 0 -> closed_at = t :: else fi };
+    maybe_die();
+    if
+    :: closed_at == t + 1 ->
+        buffer ! SLOT(t), WORD(LAP(t), 1, DEAD);
+        maybe_die();
+        if :: t + 1 < SEQS -> buffer ! SLOT(t + 1), WORD(LAP(t + 1), 0, CLOSED) :: else fi
+    :: else -> buffer ! SLOT(t), WORD(LAP(t), 0, CLOSED)
+    fi
+#endif
 }
 
 inline maybe_die() {
@@ -157,12 +179,12 @@ proctype Publisher(byte life; byte events) {
     do
     :: events == 0 || t >= SEQS -> break
     :: else ->
-        if :: wish -> buffer ! SLOT(t), WORD(LAP(t), 0, CLOSED); break :: else fi;
+        if :: wish -> close_alone(); break :: else fi;
         maybe_die();
         buffer ! SLOT(t), WORD(LAP(t), 1, WRITING);
         maybe_die();
 #ifndef LOOK_FIRST
-        if :: wish -> maybe_die(); buffer ! SLOT(t), WORD(LAP(t), 0, CLOSED); break :: else fi;
+        if :: wish -> maybe_die(); close_alone(); break :: else fi;
 #endif
         maybe_die();
         buffer ! DATA(t), t;

@@ -156,9 +156,17 @@ private:
         mark(probe::claim_done);
         return claim_status::claimed;
     }
+    /// An end that was chosen right behind this claim was chosen by somebody who saw it before it was taken back:
+    /// then the claim becomes a void, and the ring ends where that one says. Otherwise it ends here.
     [[gnu::noinline]] claim_status close_alone(shared_word* slot, slot_word mine) noexcept {
         mark(probe::close_chosen);
-        slot->store(mine.with(phase::closed).bits(), std::memory_order_release);
+        const seq_t t = next_, after = t + 1;
+        if (choose_end(*at_, t) == after) {
+            slot->store(mine.with(phase::dead).bits(), std::memory_order_release);
+            at_->slot(after)->store(slot_word(shape_.lap(after), member_no::nobody, phase::closed).bits(), std::memory_order_release);
+        } else {
+            slot->store(mine.with(phase::closed).bits(), std::memory_order_release);
+        }
         mark(probe::close_done);
         for (doorbell_words* bell : {&at_->ctl().data_bell, &at_->ctl().frontier_bell}) doorbell(*bell).ring(self_);
         return claim_status::retired;
