@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string document = std::string(EVBUS_SOURCE_DIR) + "/docs/consumers.md";
-const std::string sources = std::string(EVBUS_SOURCE_DIR) + "/docs/examples";
+const std::string example_dir = std::string(EVBUS_SOURCE_DIR) + "/docs/examples";
 
 std::string read_text(const std::string& path) {
     std::ifstream in(path);
@@ -28,7 +28,7 @@ class shell {
 public:
     explicit shell(const clean_machine& on) : machine_(on) {
         fs::create_directories(machine_.home() + "/bin");
-        for (const auto& source : fs::directory_iterator(sources))
+        for (const auto& source : fs::directory_iterator(example_dir))
             if (source.path().extension() == ".cpp")
                 fs::create_symlink(clean_machine::program(source.path().stem().string()), machine_.home() + "/bin/" + source.path().stem().string());
     }
@@ -72,7 +72,7 @@ bool is_question(const std::string& command) {
 
 TEST_CASE("docs/consumers.md: each piece of code stands in an example as it is") {
     std::string all;
-    for (const auto& source : fs::directory_iterator(sources)) all += read_text(source.path().string());
+    for (const auto& source : fs::directory_iterator(example_dir)) all += read_text(source.path().string());
     const std::vector<std::string> pieces = blocks_of(document, "cpp");
     CHECK(pieces.size() >= 5);
     for (const std::string& piece : pieces) {

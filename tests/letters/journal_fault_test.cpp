@@ -12,8 +12,6 @@ using namespace evbus_test;
 
 namespace {
 
-constexpr std::uint64_t small_segments = std::uint64_t{64} << 10;
-
 /// The k-th call fails, for each k. A life before it has left something to recover.
 void sweep(fault how, int error, unsigned which) {
     const int stride = support::rounds(sweeps_all() ? 1 : 5, 31);

@@ -9,8 +9,6 @@ using namespace evbus_test;
 
 namespace {
 
-constexpr std::uint64_t small_segments = std::uint64_t{64} << 10;
-
 /// Looks at what a power loss may leave at this moment.
 void lose_power(const disk_image& image, const promise& p, chooser& choose, const journal_options& options, int times, const char* what) {
     for (int i = 0; i < times; ++i) {

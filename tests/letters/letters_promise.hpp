@@ -8,6 +8,9 @@
 
 namespace letters_test {
 
+/// A few letters fill one.
+inline constexpr std::uint64_t small_segments = std::uint64_t{64} << 10;
+
 class promise {
 public:
     /// Stages a step and remembers that it was asked for. False when it was refused.

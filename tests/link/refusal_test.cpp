@@ -4,6 +4,7 @@
 
 #include "tests/support/doc_tables.hpp"
 #include "tests/support/failing_fs.hpp"
+#include "tests/support/text.hpp"
 
 #include <map>
 
@@ -11,7 +12,7 @@ using namespace link_test;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 /// A small log: one event, and what a recorder says around it.
 std::string small_stream(test_log& t) {

@@ -1,5 +1,6 @@
 // A cursor over a log: what is refused, in which words, and what it goes on from.
 #include "tests/log/log_fixture.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/cursor.hpp>
 
@@ -44,7 +45,7 @@ struct cursor_world : test_log {
     static void damage(const std::string& path) { spit(path, "damage"); }
 };
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace
 

@@ -24,7 +24,7 @@ struct killed_log : test_log {
         return !s.fork && s.chain_breaks == 0;
     }
 };
-const lines all{"1 a 1 @0", "2 a 2 @0", "3 a 3 @0", "4 a 4 @0", "5 a 5 @0", "6 a 6 @0"};
+const lines all_six{"1 a 1 @0", "2 a 2 @0", "3 a 3 @0", "4 a 4 @0", "5 a 5 @0", "6 a 6 @0"};
 
 } // namespace
 
@@ -37,9 +37,9 @@ TEST_CASE("afresh: what lies past the last durable seq stands in a segment of it
     CHECK(t.quarantine().empty());
     REQUIRE(t.notices.size() == 1);
     CHECK(t.notices[0].text.find("seqs 3 to 6") != std::string::npos);
-    CHECK(t.read() == all);
+    CHECK(t.read() == all_six);
     t.event("a", "7").write();
-    lines more = all;
+    lines more = all_six;
     more.push_back("7 a 7 @0");
     CHECK(t.read() == more);
     CHECK(t.is_in_order());
@@ -89,7 +89,7 @@ TEST_CASE("afresh: what does not read back and the ring still has is taken again
     CHECK(t.writer().next_seq() == 4);
     CHECK(t.quarantine().size() == 1); // 5 and 6, if the ring should lose them meanwhile
     for (int i = 4; i <= 6; ++i) t.event("a", std::to_string(i)).write();
-    CHECK(t.read() == all);
+    CHECK(t.read() == all_six);
     CHECK(t.is_in_order());
 }
 
@@ -99,7 +99,7 @@ TEST_CASE("afresh: nothing is, when all was durable, when it was closed well, or
         t.reopen();
         CHECK(t.notices.empty());
         CHECK(t.segments().size() == before);
-        CHECK(t.read() == all);
+        CHECK(t.read() == all_six);
     };
     killed_log durable(6);
     untouched(durable);
@@ -145,5 +145,5 @@ TEST_CASE("afresh: the segment that was cut has an index in its footer's place, 
     t.options.end = {};
     t.reopen();
     CHECK_FALSE(log::verify(log::posix(), {t.dir}, {}).has_damage());
-    CHECK(t.read() == all);
+    CHECK(t.read() == all_six);
 }

@@ -105,7 +105,7 @@ std::string describe(const question& q, seq_t limit) {
     return out;
 }
 
-seq_t last_seq(const std::string& dir) { return log::log_reader(log::posix(), dir, {test_bus}).last_seq(); }
+seq_t end_of(const std::string& dir) { return log::log_reader(log::posix(), dir, {test_bus}).last_seq(); }
 
 /// What one has and the other has not, and nothing when they are equal.
 lines difference(const lines& got, const lines& expected) {
@@ -138,7 +138,7 @@ TEST_CASE("newest: random logs, random questions: the events are those that read
         test_log t(std::uint64_t{100'000} << random.below(4));
         random_log made(random, t, 3);
         const unindexed_copy whole(t);
-        const seq_t last = last_seq(t.dir);
+        const seq_t last = end_of(t.dir);
         for (int k = 0; k < 16; ++k) {
             const question q = some_question(random);
             const seq_t limit = random.one_in(2) ? last : lap + random.below(last - lap);
@@ -159,7 +159,7 @@ TEST_CASE("newest: a table that was cut, and compressed segments, find the same"
         test_log t(200'000);
         random_log made(random, t, 3);
         const unindexed_copy whole(t);
-        const seq_t last = last_seq(t.dir);
+        const seq_t last = end_of(t.dir);
         const bool cut = random.one_in(2);
         for (std::size_t s = 0; s + 1 < t.segments().size(); ++s) {
             if (cut)
@@ -185,7 +185,7 @@ TEST_CASE("newest: a deleted segment, a flipped bit: what was found is whole, an
     for (int i = 0; i < logs(6); ++i) {
         test_log t(100'000);
         random_log made(random, t, 4);
-        const seq_t last = last_seq(t.dir);
+        const seq_t last = end_of(t.dir);
         const unindexed_copy before(t);
         const newest_answer sound = expect(before.dir(), {}, last);
         if (random.one_in(2)) t.remove(random.below(t.segments().size() - 1));
@@ -194,7 +194,7 @@ TEST_CASE("newest: a deleted segment, a flipped bit: what was found is whole, an
                 const std::size_t segment = random.below(t.segments().size()); // the newest may be short
                 t.flip_bit(segment, 8 * 128 + random.below(8 * (std::min<std::uint64_t>(t.bytes(segment).size(), 50'000) - 128)));
             }
-        const seq_t now = last_seq(t.dir); // a break at the very end is nothing yet, and no gap
+        const seq_t now = end_of(t.dir); // a break at the very end is nothing yet, and no gap
         const newest_answer got = find(t.dir, {}, now);
         for (const std::string& l : got.given) { // each is an event of the log, with nothing of its topic behind it but in gaps
             const seq_t seq = std::strtoull(l.c_str() + l.find('-') + 1, nullptr, 10);
@@ -214,7 +214,7 @@ TEST_CASE("newest: whichever call fails, it says so or finds the same") {
     CAPTURE(random.seed());
     test_log t(100'000);
     random_log made(random, t, 2);
-    const seq_t last = last_seq(t.dir);
+    const seq_t last = end_of(t.dir);
     const newest_answer sound = find(t.dir, {}, last);
     int said = 0, same = 0;
     for (int k = 1;; ++k) {

@@ -12,8 +12,8 @@ using namespace log_test;
 namespace {
 
 /// Six events, a commit each; the writer was killed, and none of its syncs had returned.
-struct killed_log : test_log {
-    killed_log() {
+struct growing_log : test_log {
+    growing_log() {
         events(1, 6);
         crash();
         options.end.durable = no_seq;
@@ -55,7 +55,7 @@ lines walk_on(link::commit_walk& w) {
 TEST_CASE("replaced: a reader that slept while its segment was written afresh, went on and was followed by another misses nothing") {
     for (int seen = 1; seen <= 6; ++seen) {
         CAPTURE(seen);
-        killed_log t;
+        growing_log t;
         log::log_reader r(log::posix(), t.dir);
         log::entry e;
         for (int i = 0; i < seen; ++i) REQUIRE(r.next(e) == log::step::entry);
@@ -65,7 +65,7 @@ TEST_CASE("replaced: a reader that slept while its segment was written afresh, w
 }
 
 TEST_CASE("replaced: so does one that had come to the segment's end, and one that knew of the next segment before") {
-    killed_log t;
+    growing_log t;
     log::log_reader r(log::posix(), t.dir);
     CHECK(drain(r) == numbered(1, 6));
     t.record_on();
@@ -76,7 +76,7 @@ TEST_CASE("replaced: so does one that had come to the segment's end, and one tha
 TEST_CASE("replaced: a walk by commits, as an exporter makes it, misses nothing either") {
     for (int seen = 1; seen <= 6; ++seen) {
         CAPTURE(seen);
-        killed_log t;
+        growing_log t;
         link::commit_walk w(log::posix(), t.dir, test_bus);
         REQUIRE(w.next() == link::found::segment);
         for (int i = 0; i < seen; ++i) REQUIRE(w.next() == link::found::commit);

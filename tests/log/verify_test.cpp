@@ -169,9 +169,9 @@ TEST_CASE("verify: a fork is named, and rescue keeps what readers give") {
     std::string b = u.bytes(0);
     log::commit_header h;
     std::memcpy(&h, b.data() + 128, sizeof h);
-    const std::size_t second = 128 + sizeof h + h.stored_bytes;
-    std::memcpy(&h, b.data() + second, sizeof h);
-    std::string piece = b.substr(second, sizeof h + h.stored_bytes);
+    const std::size_t behind = 128 + sizeof h + h.stored_bytes;
+    std::memcpy(&h, b.data() + behind, sizeof h);
+    std::string piece = b.substr(behind, sizeof h + h.stored_bytes);
     h.place = two.size();
     h.header_checksum = log::header_checksum(h, test_bus.seed());
     std::memcpy(piece.data(), &h, sizeof h);

@@ -4,6 +4,7 @@
 #include "tests/ring/ring_fixture.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/ring/claimer.hpp>
 
@@ -58,7 +59,7 @@ int claim_and_stay(const std::string& name, const board& b) {
 }
 
 std::string info(const std::string& bus) { return run({support::tool("evctl"), "info", bus}).out; }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace
 

@@ -62,8 +62,8 @@ TEST_CASE("notice: a publisher that needs the slot says what it did about it, de
         t.set_phase(1, phase::writing, stranger);
         heard h;
         publisher pen(t.bus(), {.on_notice = h.hook()});
-        const topic x("x");
-        while (h.all.empty()) REQUIRE(pen.publish(x, "y"));
+        const topic on_x("x");
+        while (h.all.empty()) REQUIRE(pen.publish(on_x, "y"));
         check_one(t, h, lives ? notice_kind::stalled : notice_kind::reaped, 1);
     }
 }

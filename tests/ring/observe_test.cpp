@@ -9,10 +9,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr unsigned stranger = 65534;
+constexpr unsigned nobody_id = 65534;
 
 bool become_stranger() {
-    return ::setgroups(0, nullptr) == 0 && ::setresgid(stranger, stranger, stranger) == 0 && ::setresuid(stranger, stranger, stranger) == 0;
+    return ::setgroups(0, nullptr) == 0 && ::setresgid(nobody_id, nobody_id, nobody_id) == 0 && ::setresuid(nobody_id, nobody_id, nobody_id) == 0;
 }
 bool can_change_user() {
     if (::geteuid() == 0) return true;
@@ -22,7 +22,7 @@ bool can_change_user() {
 /// The bus's files given to the stranger's group.
 void give_group(const test_bus& t) {
     for (const std::string& object : {ring::ring_object(t.name()), t.at().ctl_name()})
-        REQUIRE(::chown(ring::shm_path(object).c_str(), 0, stranger) == 0);
+        REQUIRE(::chown(ring::shm_path(object).c_str(), 0, nobody_id) == 0);
 }
 
 } // namespace

@@ -6,8 +6,6 @@ using namespace sweep_test;
 
 namespace {
 
-bool is_publishing(probe p) { return p < probe::join_locked || p > probe::left; }
-
 /// Five batches of three events, one of which is larger than a slot.
 int publish_batches(const std::string& name, const shared_page& page) {
     publisher pen(bus::open(name), {.name = "victim"});

@@ -6,9 +6,6 @@ using namespace sweep_test;
 
 namespace {
 
-/// What a publisher does at its probes alone; joining and leaving has a test of its own.
-bool is_publishing(probe p) { return p < probe::join_locked || p > probe::left; }
-
 int publish_some(const std::string& bus_name, const shared_page& page, std::size_t (*size)(std::uint32_t)) {
     publisher pen(bus::open(bus_name), {.name = "victim"});
     publish_on_page(pen, page, author_victim, 8, size);

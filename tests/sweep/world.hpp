@@ -12,6 +12,9 @@ inline constexpr std::uint16_t victim_reader_no = 4097;
 /// Names of authors in events.
 inline constexpr std::uint32_t author_a = 1, author_b = 2, author_victim = 3, author_other = 4, author_heir = 5;
 
+/// What a publisher does at its probes alone; joining and leaving has a test of its own.
+[[nodiscard]] inline bool is_publishing(probe p) { return p < probe::join_locked || p > probe::left; }
+
 class world {
 public:
     explicit world(const bus_shape& shape = {})

@@ -1,5 +1,6 @@
 // The doctor's checks, fed with machines and buses that no test can have.
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 #include "tools/evctl/doctor/check_bus.hpp"
 #include "tools/evctl/doctor/check_machine.hpp"
 #include "tools/evctl/doctor/report.hpp"
@@ -27,7 +28,7 @@ std::string level(const findings& all, const std::string& check) {
     const finding* f = of(all, check);
     return f == nullptr ? "-" : to_string(f->level);
 }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 /// A recorded bus with one publisher, as it should be.
 bus_facts healthy() {

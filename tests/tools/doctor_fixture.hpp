@@ -3,6 +3,7 @@
 
 #include "tests/support/process.hpp"
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/bus.hpp>
 #include <evbus/publisher.hpp>
@@ -24,7 +25,7 @@ using support::words;
 namespace fs = std::filesystem;
 namespace ring = evbus::ring;
 
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 /// One run of evctl doctor --json.
 struct diagnosis {

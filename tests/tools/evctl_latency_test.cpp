@@ -1,6 +1,7 @@
 // evctl info: how long events took.
 #include "tests/support/process.hpp"
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/ring/latency.hpp>
 #include <evbus/subscriber.hpp>
@@ -19,7 +20,7 @@ finished ctl(words more) {
     return support::run(std::move(more));
 }
 nlohmann::json info(const std::string& bus) { return nlohmann::json::parse(ctl({"info", bus, "--json"}).out); }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace
 

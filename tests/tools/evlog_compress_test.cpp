@@ -1,5 +1,6 @@
 // evlog compress as its users meet it: beside a recorder and a reader, killed, on a disk that is full,
 // over damage, and with words for what it will not do.
+#include "tests/support/text.hpp"
 #include "tests/tools/evtail_fixture.hpp"
 
 #include <map>
@@ -46,7 +47,7 @@ struct compress_fixture : evtail_fixture {
     }
 };
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace
 

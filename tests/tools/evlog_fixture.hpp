@@ -3,6 +3,7 @@
 
 #include "tests/log/log_fixture.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/text.hpp"
 
 #include <string>
 #include <utility>
@@ -18,7 +19,7 @@ inline finished evlog(words more, process::options how = {.environment = {"TZ=UT
     return support::run(std::move(more), {}, std::move(how));
 }
 
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 /// Three sealed segments with events 1 to 9, a second apart from the year 2001 on.
 struct three_segments : log_test::test_log {

@@ -2,6 +2,7 @@
 // whose calls are made to fail (tests/support/failing_disk.cpp).
 #include "tests/support/process.hpp"
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/bus.hpp>
 #include <evbus/publisher.hpp>
@@ -55,7 +56,7 @@ struct recorded : support::scratch_bus {
     std::optional<evbus::publisher> pen;
 };
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 /// One way to halt, and the start after it.
 void halts(recorded& w, const std::string& fault, int code, evbus::ring::recorder_state state, const std::string& words) {

@@ -1,6 +1,7 @@
 // evrecord's command line: what it refuses, and where its words go.
 #include "tests/support/process.hpp"
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/bus.hpp>
 
@@ -31,7 +32,7 @@ struct fixture : scratch_bus {
     }
 };
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace
 

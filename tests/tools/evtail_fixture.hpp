@@ -4,6 +4,7 @@
 
 #include "tests/support/process.hpp"
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/bus.hpp>
 #include <evbus/publisher.hpp>
@@ -102,6 +103,6 @@ inline lines numbers(int first, int last) {
     return all;
 }
 
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace tools_test

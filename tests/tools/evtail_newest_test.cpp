@@ -46,9 +46,9 @@ TEST_CASE_FIXTURE(some_topics, "evtail: --last-per-topic from the bus, the log a
     CHECK(payloads({"--last-per-topic", "-c", "2"}) == lines{"99", "297"});
     CHECK(payloads({"--last-per-topic", "--durable"}) == newest_of_five);
     CHECK(tail({"--last-per-topic", "no.such"}).code == 1);
-    const finished json = tail({"--last-per-topic", "t.4", "-o", "json"});
-    CHECK(json.code == 0);
-    CHECK(has(json.out, "\"topic\":\"t.4\""));
+    const finished as_json = tail({"--last-per-topic", "t.4", "-o", "json"});
+    CHECK(as_json.code == 0);
+    CHECK(has(as_json.out, "\"topic\":\"t.4\""));
     const std::string copy = log() + "/dead.ring";
     fs::copy_file("/dev/shm/evbus." + name() + ".ring", copy);
     CHECK(tail_of({"--ring", copy, "-o", "cat", "--last-per-topic"}).out_lines() == lines{"297", "298", "299", "300"});

@@ -1,6 +1,7 @@
 // Exclusive buses, as the tools make them and say so.
 #include "tests/support/process.hpp"
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/publisher.hpp>
 
@@ -13,7 +14,7 @@ using support::tool;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace
 

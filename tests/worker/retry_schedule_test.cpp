@@ -13,7 +13,7 @@
 using namespace evbus;
 using work::retry_schedule;
 using work::waiting;
-using seqs = std::vector<seq_t>;
+using seq_list = std::vector<seq_t>;
 
 namespace {
 
@@ -42,7 +42,7 @@ public:
         at->attempts = attempts;
         return true;
     }
-    [[nodiscard]] seqs all_due(std::int64_t now_ns, std::size_t most) const {
+    [[nodiscard]] seq_list all_due(std::int64_t now_ns, std::size_t most) const {
         std::vector<waiting> due;
         for (const waiting& w : all_)
             if (w.due_ns <= now_ns && !is_behind(w)) due.push_back(w);
@@ -50,7 +50,7 @@ public:
             return a.due_ns != b.due_ns ? a.due_ns < b.due_ns : a.seq < b.seq;
         });
         if (due.size() > most) due.resize(most);
-        seqs out;
+        seq_list out;
         for (const waiting& w : due) out.push_back(w.seq);
         return out;
     }
@@ -100,9 +100,9 @@ TEST_CASE("retry schedule: by due time, and not before") {
     s.add({.seq = 3, .topic_hash = blue, .due_ns = 200});
     CHECK_FALSE(s.next_due(99));
     CHECK(s.next_due_ns() == 100);
-    CHECK(s.all_due(300, 10) == seqs{2, 3, 1});
-    CHECK(s.all_due(300, 2) == seqs{2, 3});
-    CHECK(s.all_due(200, 10) == seqs{2, 3});
+    CHECK(s.all_due(300, 10) == seq_list{2, 3, 1});
+    CHECK(s.all_due(300, 2) == seq_list{2, 3});
+    CHECK(s.all_due(200, 10) == seq_list{2, 3});
 }
 
 TEST_CASE("retry schedule: an event that waits for long holds up nobody, its own topic neither") {
@@ -118,12 +118,12 @@ TEST_CASE("retry schedule: by topic, only the earliest of a topic has a time, an
     s.add({.seq = 2, .topic_hash = red, .due_ns = 0});
     s.add({.seq = 3, .topic_hash = red, .due_ns = 0});
     s.add({.seq = 4, .topic_hash = blue, .due_ns = 100});
-    CHECK(s.all_due(499, 10) == seqs{4});
-    CHECK(s.all_due(500, 10) == seqs{4, 1});
+    CHECK(s.all_due(499, 10) == seq_list{4});
+    CHECK(s.all_due(500, 10) == seq_list{4, 1});
     CHECK(s.done(1));
-    CHECK(s.all_due(0, 10) == seqs{2});
+    CHECK(s.all_due(0, 10) == seq_list{2});
     CHECK(s.done(2));
-    CHECK(s.all_due(0, 10) == seqs{3});
+    CHECK(s.all_due(0, 10) == seq_list{3});
 }
 
 TEST_CASE("retry schedule: by topic, an event that comes back from the dead stands before later ones that wait") {
@@ -131,9 +131,9 @@ TEST_CASE("retry schedule: by topic, an event that comes back from the dead stan
     s.add({.seq = 7, .topic_hash = red, .due_ns = 10});
     s.add({.seq = 5, .topic_hash = red, .due_ns = 50});
     CHECK(s.all_due(49, 10).empty());
-    CHECK(s.all_due(50, 10) == seqs{5});
+    CHECK(s.all_due(50, 10) == seq_list{5});
     s.done(5);
-    CHECK(s.all_due(10, 10) == seqs{7});
+    CHECK(s.all_due(10, 10) == seq_list{7});
 }
 
 TEST_CASE("retry schedule: tried again later, it keeps its place in its topic") {
@@ -194,7 +194,7 @@ TEST_CASE("retry schedule: random operations, against a model that looks through
                 }
                 const std::size_t most = random.below(8);
                 REQUIRE(s.all_due(now, most) == model.all_due(now, most));
-                const seqs first = model.all_due(now, 1);
+                const seq_list first = model.all_due(now, 1);
                 REQUIRE(s.next_due(now) == (first.empty() ? std::nullopt : std::optional<seq_t>(first.front())));
                 REQUIRE(s.next_due_ns() == model.next_due_ns());
                 REQUIRE(s.size() == model.all().size());

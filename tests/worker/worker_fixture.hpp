@@ -10,6 +10,7 @@
 #pragma once
 
 #include "tests/support/scratch_bus.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/letters/journal.hpp>
 #include <evbus/log/cursor_list.hpp>
@@ -57,7 +58,7 @@ inline std::string end_of(worker& w) {
     w.stop();
     return join(w);
 }
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 /// A directory in memory, where a sync costs nothing; gone with the test.
 class memory_dir {

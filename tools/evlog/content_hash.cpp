@@ -4,6 +4,7 @@
 #include <evbus/log/file.hpp>
 
 #define XXH_INLINE_ALL
+#define XXH_NO_INLINE_HINTS 1 // at -Og gcc inlines less than xxHash insists on
 #include <xxhash.h>
 
 #include <fmt/format.h>
