@@ -1,6 +1,8 @@
 // evlog cursors: what is listed, and what is done to a cursor.
 #include "tests/tools/evtail_fixture.hpp"
 
+#include <evbus/log/cursor_store.hpp>
+
 #include <nlohmann/json.hpp>
 
 using namespace tools_test;
@@ -43,6 +45,24 @@ TEST_CASE("evlog cursors: lists place, lag and filter, for people and as JSON") 
     CHECK(j["cursors"][0]["lag_events"] == "15");
     CHECK(j["cursors"][0]["filter"] == ">");
     CHECK(!j["cursors"][0].contains("used_by"));
+}
+
+TEST_CASE("evlog cursors: what a killed worker may have handled behind its place is said") {
+    cursors_fixture t;
+    {
+        evbus::log::cursor_store store = evbus::log::cursor_store::open(evbus::log::posix(), {t.log()}, "audit", "test");
+        evbus::log::saved_cursor s = *store.found().best();
+        s.notes = {.may_repeat = 1200, .unsure_letters = true};
+        REQUIRE(store.save(s) == 0);
+    }
+    const lines shown = t.cursors().out_lines();
+    CHECK(has(shown[1], "up to 1,200 may repeat"));
+    CHECK(!has(shown[2], "may repeat"));
+    const nlohmann::json j = t.json();
+    CHECK(j["cursors"][0]["may_repeat"] == "1200");
+    CHECK(j["cursors"][0]["letters_may_repeat"] == true);
+    CHECK(j["cursors"][1]["may_repeat"] == "0");
+    CHECK(j["cursors"][1]["letters_may_repeat"] == false);
 }
 
 TEST_CASE("evlog cursors: who uses one is named, and it can be neither reset nor removed meanwhile") {

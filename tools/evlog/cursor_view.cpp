@@ -81,6 +81,8 @@ std::string cursors_json(const std::string& dir, const log_reach& reach, const s
             c["lag_events"] = number(v.lag);
             if (v.lag_ns) c["lag_ns"] = number(*v.lag_ns);
             c["ahead"] = v.is_ahead;
+            c["may_repeat"] = number(v.info.saved.notes.may_repeat);
+            c["letters_may_repeat"] = v.info.saved.notes.unsure_letters;
             c["filter"] = v.info.saved.filter;
             c["saves"] = number(v.info.saved.saves);
             c["saved"] = cli::format_iso(v.info.saved.saved_ns, cli::zone::utc);

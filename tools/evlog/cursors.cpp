@@ -24,7 +24,8 @@ using evbus::errc;
 using evbus::error;
 using evbus::seq_t;
 
-constexpr const char* examples = "  evlog cursors md                       all cursors of bus md: place, lag, filter, user\n"
+constexpr const char* examples = "  evlog cursors md                       all cursors of bus md: place, lag, filter, user,\n"
+                                 "                                         and what a killed worker may have handled behind its place\n"
                                  "  evlog cursors md --json | jq '.cursors[].lag_events'\n"
                                  "  evlog cursors md reset billing 4711    goes on with seq 4711, wherever it stood\n"
                                  "  evlog cursors /srv/log/md reset billing begin\n"
@@ -52,7 +53,10 @@ std::string lag_text(const cursor_view& v) {
 
 std::string state_text(const cursor_view& v) {
     std::string text = v.info.state == log::cursor_state::ok ? "" : to_string(v.info.state);
-    if (!v.user.empty()) text += std::string(text.empty() ? "" : ", ") + "used by " + v.user;
+    const auto add = [&](const std::string& more) { text += (text.empty() ? "" : ", ") + more; };
+    if (!v.user.empty()) add("used by " + v.user);
+    // Of a worker that lives it says how far it may go before its next save, and nothing to worry about.
+    else if (v.info.is_usable() && v.info.saved.notes.may_repeat != 0) add("up to " + cli::format_count(v.info.saved.notes.may_repeat) + " may repeat");
     return text.empty() ? "-" : text;
 }
 
