@@ -64,6 +64,15 @@ struct scene {
         }
         return "";
     }
+    /// There is room on the disk again: a worker comes to the end.
+    void check_that_the_next_life_ends_well() {
+        disk.free();
+        worker next(on, options(), [&](const event& e, const attempt& a) { handle(e, a); });
+        wait_until([&] { return handled() == last; });
+        next.stop();
+        CHECK(end_of(next) == "");
+        CHECK(unannounced == 0);
+    }
     [[nodiscard]] std::map<seq_t, letters::story> letters() const {
         return letters::journal::open(log::posix(), {w.log_dir()}, "tiny", {.bus = on.id(), .read_only = true}).open_letters();
     }
@@ -100,12 +109,7 @@ TEST_CASE("full disk: a worker that cannot begin says why, and leaves nothing be
     CHECK(says(text, "tiny"));
     CHECK(says(text, "free space"));
     CHECK(s.handled() == 0);
-    s.disk.free();
-    worker w(s.on, s.options(), [&](const event& e, const attempt& a) { s.handle(e, a); });
-    wait_until([&] { return s.handled() == s.last; });
-    w.stop();
-    CHECK(scene::end_of(w) == "");
-    CHECK(s.unannounced == 0);
+    s.check_that_the_next_life_ends_well();
 }
 
 TEST_CASE("full disk: a cursor that cannot be saved ends the worker; the next one announces what may have been handled") {
@@ -125,12 +129,7 @@ TEST_CASE("full disk: a cursor that cannot be saved ends the worker; the next on
     }
     CHECK(s.handled() >= 55);
     CHECK(s.handled() <= 65); // no more than may be repeated, behind the last place that was saved
-    s.disk.free();
-    worker w(s.on, s.options(), [&](const event& e, const attempt& a) { s.handle(e, a); });
-    wait_until([&] { return s.handled() == s.last; });
-    w.stop();
-    CHECK(scene::end_of(w) == "");
-    CHECK(s.unannounced == 0);
+    s.check_that_the_next_life_ends_well();
 }
 
 TEST_CASE("full disk: told to go on, the worker tries again until there is space, and handles no more than it may repeat") {
