@@ -20,6 +20,10 @@ struct anchors_fixture : evtail_fixture {
         more.insert(more.begin(), support::tool("evlog"));
         return run(more, {}, {.environment = {"TZ=UTC"}});
     }
+    [[nodiscard]] finished info(words more) const {
+        more.insert(more.begin(), {support::tool("evctl"), "info", name()});
+        return run(more);
+    }
     /// Publishes 1 to n beside a recorder, all of it synced.
     process recorded(int n) {
         create_logged(256);
@@ -39,6 +43,8 @@ TEST_CASE_FIXTURE(anchors_fixture, "evlog anchors: none at first; put, and liste
     CHECK(none.out.empty());
     CHECK(has(none.err, "there is no anchor in " + log()));
     CHECK(json::parse(anchors({"--json"}).out)["anchors"].empty());
+    CHECK(!has(info({}).out, "anchor"));
+    CHECK(json::parse(info({"--json"}).out)["anchor"].is_null());
 
     const std::string file = write("snapshot", "state of the machine");
     const finished put = anchors({"put", "10", file, "--hash-of", file});
@@ -56,6 +62,10 @@ TEST_CASE_FIXTURE(anchors_fixture, "evlog anchors: none at first; put, and liste
     CHECK(has(f.out_lines()[1], file));
     CHECK(has(f.out_lines()[2], "0000000000c0ffee  s3://bucket/12"));
     CHECK(has(f.out_lines()[3], "-                 no hash"));
+
+    // The newest one is seen without the log.
+    CHECK(has(info({}).out, "anchor     15 (5 behind the head)"));
+    CHECK(json::parse(info({"--json"}).out)["anchor"]["seq"] == "15");
 
     const json j = json::parse(anchors({"--json"}).out);
     CHECK(j["log"] == log());

@@ -103,6 +103,7 @@ bus_view look_at(const ring::attachment& at) {
     v.durable = f.durable.load(std::memory_order_acquire);
     v.written = f.written.load(std::memory_order_acquire);
     v.captured = f.captured.load(std::memory_order_acquire);
+    v.anchor = f.anchor.load(std::memory_order_acquire);
     v.head = ring::find_head(at);
     const ring::slot_word at_head = ring::load_word(at, v.head);
     v.closed = at_head.phase() == ring::phase::closed && at_head.laps_ahead_of(at.shape().lap(v.head)) == 0;

@@ -52,6 +52,7 @@ struct bus_view {
     evbus::seq_t written = 0;
     evbus::seq_t durable = 0;
     evbus::seq_t captured = 0;
+    evbus::seq_t anchor = evbus::no_seq; ///< the newest one's seq
     std::uint64_t generation = 0;
     evbus::ring::recorder_state recorder{};
     std::uint32_t recorder_pid = 0;

@@ -64,6 +64,7 @@ void append_recording(std::string& out, const bus_view& v) {
     row(out, "captured", frontier(v, v.captured));
     row(out, "written", frontier(v, v.written));
     row(out, "durable", frontier(v, v.durable));
+    if (v.anchor != evbus::no_seq) row(out, "anchor", frontier(v, v.anchor));
     row(out, "pressure", disk_text(v));
 }
 

@@ -84,6 +84,7 @@ std::string info_json(const bus_view& v) {
     out["written"] = frontier(v, v.written);
     out["durable"] = frontier(v, v.durable);
     out["captured"] = frontier(v, v.captured);
+    out["anchor"] = v.anchor == evbus::no_seq ? json() : frontier(v, v.anchor);
     out["pacing_verdict_stands"] = v.verdict_stands;
     out["latency"] = {{"written", latency(v.to_written)}, {"durable", latency(v.to_durable)}};
     json notices = json::object();
