@@ -9,10 +9,10 @@ using namespace anchor_test;
 
 namespace {
 
-ledger read_from(const bus& on, const from& where, seq_t last, std::size_t longest = 0) {
+ledger read_from(const bus& on, const from& where, seq_t last, std::size_t payload_bytes = 0) {
     consumer c(on, {.from = where});
     const seq_t start = c.place().next;
-    ledger l(longest);
+    ledger l(payload_bytes);
     read_to(c, l, last);
     CHECK(adds_up(c, start));
     return l;

@@ -186,12 +186,12 @@ TEST_CASE("durable only: what the recorder lost on a full disk is a gap, also wh
 }
 
 TEST_CASE("durable only: power lost at any call: what was given is on the disk") {
-    constexpr std::size_t longest = 200;
+    constexpr std::size_t payload_bytes = 200;
     random_source random;
     SHOW_SEED(random);
     world w({.slots = 256, .slot_bytes = 512, .pacing = pacing::paced});
     const bus on = w.bus();
-    author pen(on, 1, longest);
+    author pen(on, 1, payload_bytes);
     crash_file_system files(w.log_dir());
     std::atomic<seq_t> given{0};
     std::string wrong;
@@ -216,7 +216,7 @@ TEST_CASE("durable only: power lost at any call: what was given is on the disk")
         }
     };
     std::atomic<bool> stop{false};
-    careful_reader r(on, longest);
+    careful_reader r(on, payload_bytes);
     std::thread reads([&] {
         while (!stop) {
             (void)r.poll();
