@@ -123,7 +123,7 @@ public:
     /// Nobody knows what stands there: it is to be read.
     void not_searched(seq_range range) {
         note_gap(range.first);
-        unknown_.push_back(range);
+        if (unknown_.empty() || unknown_.back() != range) unknown_.push_back(range);
     }
     [[nodiscard]] bool has_open() const noexcept { return deliver_.has_open(); }
 

@@ -209,6 +209,21 @@ TEST_CASE("newest: a deleted segment, a flipped bit: what was found is whole, an
     }
 }
 
+TEST_CASE("newest: a segment of one block, damaged, is told of although nothing of it is wanted") {
+    test_log t;
+    t.event("a", "old").write();
+    REQUIRE(t.writer().close().ok());
+    for (int i = 0; i < 20; ++i) t.event("a", "new");
+    t.write();
+    REQUIRE(t.writer().close().ok());
+    const seq_t last = end_of(t.dir);
+    t.flip_bit(1, 8 * 400);
+    const newest_answer got = find(t.dir, {}, last);
+    REQUIRE(got.given.size() == 1);
+    CHECK(got.given[0].find("old") != std::string::npos);
+    CHECK(got.gaps == lines{"2-21 damage"});
+}
+
 TEST_CASE("newest: whichever call fails, it says so or finds the same") {
     random_source random;
     CAPTURE(random.seed());

@@ -52,7 +52,7 @@ int ask_on(const std::string& name, books& b) {
 }
 
 void compare(recorded_world& s, const books& b) {
-    const std::vector<anchor> all = log::list_anchors(log::posix(), {s.place().log_dir()});
+    const std::vector<anchor> all = log::list_anchors(log::posix(), {s.place().log_dir()}, {s.on().id()});
     for (std::size_t i = 0; i < all.size(); ++i) {
         const anchor& a = all[i];
         if (i != 0) s.wrong.expect(a.seq > all[i - 1].seq, "an anchor twice or out of order at seq " + std::to_string(a.seq));

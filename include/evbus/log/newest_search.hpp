@@ -212,7 +212,7 @@ private:
         log_->select({}); // what `only` points to goes
     }
     void take(const entry& e) {
-        if (e.kind == entry_kind::gap) return into_->gap(e.range);
+        if (e.kind == entry_kind::gap) return take_gap(e.range, e.cause);
         if (e.kind == entry_kind::member && e.member.what == member_change::left)
             return into_->publisher_ended({e.member.number, e.member.incarnation});
         if (e.kind != entry_kind::frame) return;
@@ -221,8 +221,13 @@ private:
         switch (wanted_->judge(hash, e.frame.topic)) {
         case topic_verdict::accepted: return into_->frame(e.seq(), e.frame);
         case topic_verdict::rejected: return into_->rejected(e.frame.publisher());
-        case topic_verdict::malformed: return into_->gap(e.range);
+        case topic_verdict::malformed: return take_gap(e.range, gap_cause::malformed);
         }
+    }
+    /// Damage no table tells of: who passes over its block is not told, so it is to be read once more.
+    void take_gap(seq_range range, gap_cause cause) {
+        if (cause == gap_cause::damage || cause == gap_cause::malformed) into_->not_searched(range);
+        into_->gap(range);
     }
 
     file_system* fs_;
