@@ -56,7 +56,7 @@ TEST_CASE("evlog cursors: what a killed worker may have handled behind its place
         REQUIRE(store.save(s) == 0);
     }
     const lines shown = t.cursors().out_lines();
-    CHECK(has(shown[1], "up to 1,200 may repeat"));
+    CHECK(has(shown[1], "up to 1,200 may repeat, waiting letters may repeat"));
     CHECK(!has(shown[2], "may repeat"));
     const nlohmann::json j = t.json();
     CHECK(j["cursors"][0]["may_repeat"] == "1200");

@@ -2,6 +2,7 @@
 // and on it goes once there is space again.
 #include "tests/recorder/recorder_fixture.hpp"
 #include "tests/support/small_disk.hpp"
+#include "tests/support/text.hpp"
 
 #include <evbus/letters/journal.hpp>
 #include <evbus/worker.hpp>
@@ -85,7 +86,7 @@ struct scene {
     std::map<seq_t, int> times;
     int unannounced = 0;
 };
-bool says(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+using support::has;
 
 } // namespace
 
@@ -106,8 +107,8 @@ TEST_CASE("full disk: a worker that cannot begin says why, and leaves nothing be
     }
     INFO(text);
     CHECK(kind == errc::no_space);
-    CHECK(says(text, "tiny"));
-    CHECK(says(text, "free space"));
+    CHECK(has(text, "tiny"));
+    CHECK(has(text, "free space"));
     CHECK(s.handled() == 0);
     s.check_that_the_next_life_ends_well();
 }
@@ -124,8 +125,8 @@ TEST_CASE("full disk: a cursor that cannot be saved ends the worker; the next on
         const std::string text = scene::end_of(w, &kind);
         INFO(text);
         CHECK(kind == errc::no_space);
-        CHECK(says(text, "save cursor tiny"));
-        CHECK(says(text, "free space"));
+        CHECK(has(text, "save cursor tiny"));
+        CHECK(has(text, "free space"));
     }
     CHECK(s.handled() >= 55);
     CHECK(s.handled() <= 65); // no more than may be repeated, behind the last place that was saved
@@ -171,8 +172,8 @@ TEST_CASE("full disk: a letter that cannot be kept ends the worker, its event is
             const std::string text = scene::end_of(w, &kind);
             INFO(text);
             CHECK(kind == errc::no_space);
-            CHECK(says(text, "tiny"));
-            CHECK(says(text, "free space"));
+            CHECK(has(text, "tiny"));
+            CHECK(has(text, "free space"));
         }
         s.disk.free();
         worker w(s.on, s.options(), [&](const event& e, const attempt& a) {

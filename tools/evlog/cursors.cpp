@@ -55,8 +55,11 @@ std::string state_text(const cursor_view& v) {
     std::string text = v.info.state == log::cursor_state::ok ? "" : to_string(v.info.state);
     const auto add = [&](const std::string& more) { text += (text.empty() ? "" : ", ") + more; };
     if (!v.user.empty()) add("used by " + v.user);
-    // Of a worker that lives it says how far it may go before its next save, and nothing to worry about.
-    else if (v.info.is_usable() && v.info.saved.notes.may_repeat != 0) add("up to " + cli::format_count(v.info.saved.notes.may_repeat) + " may repeat");
+    else if (v.info.is_usable()) { // of a worker that lives they say how far it may go before its next save
+        const log::cursor_notes& notes = v.info.saved.notes;
+        if (notes.may_repeat != 0) add("up to " + cli::format_count(notes.may_repeat) + " may repeat");
+        if (notes.unsure_letters) add("waiting letters may repeat");
+    }
     return text.empty() ? "-" : text;
 }
 

@@ -158,6 +158,8 @@ private:
     }
     /// An end that was chosen right behind this claim was chosen by somebody who saw it before it was taken back:
     /// then the claim becomes a void, and the ring ends where that one says. Otherwise it ends here.
+    /// Words (release) as in SYNC ring-close, whose partners read them; the choice (acq_rel) is choose_end's. Killed
+    /// before the second store: who chose that end stores it too, or the next who closes the ring.
     [[gnu::noinline]] claim_status close_alone(shared_word* slot, slot_word mine) noexcept {
         mark(probe::close_chosen);
         const seq_t t = next_, after = t + 1;
